@@ -1,0 +1,166 @@
+"""Call the user's function: with its timeout, with its prints sent to the log, and awaited if it is a coroutine."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import TextIOBase
+from types import FrameType
+from typing import Any
+
+from prefect.exceptions import TaskTimeoutSignal
+
+WORKER = threading.local()
+
+
+def call(
+    run: Callable[..., Any],
+    inputs: dict[str, Any],
+    timeout: float | None = None,
+    stdout: logging.Logger | None = None,
+) -> Any:
+    """Call a task's `run` and return its value.
+
+    Args:
+        run: the function or coroutine function.
+        inputs: its arguments by name.
+        timeout: seconds; None or 0 means no limit.
+        stdout: where printed lines go; None leaves them on the terminal.
+
+    Raises:
+        TaskTimeoutSignal: the call took longer.
+    """
+    if stdout is not None:
+        with redirect_stdout(LogLines(stdout)):  # type: ignore[type-var]
+            return call(run, inputs, timeout)
+    if inspect.iscoroutinefunction(run):
+        return run_coroutine(limited(run(**inputs), timeout))
+    if not timeout:
+        return run(**inputs)
+    with alarm(timeout):
+        return run(**inputs)
+
+
+# --- timeouts ---------------------------------------------------------------------------------------------------------
+
+
+def can_alarm() -> bool:
+    """Can a running call be interrupted here? Signals only reach the main thread, and not on Windows."""
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Interrupt the block when the time is over; outside the main thread the block runs on, and this is logged."""
+    if not can_alarm():
+        logging.getLogger("prefect").warning(
+            "A timeout of %s s cannot be kept here: a thread other than the main one cannot be interrupted.", seconds
+        )
+        yield
+        return
+
+    def ring(signum: int, frame: FrameType | None) -> None:
+        raise TaskTimeoutSignal(f"The task ran longer than its timeout of {seconds} s.")
+
+    started = time.monotonic()
+    before = signal.signal(signal.SIGALRM, ring)
+    outer, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if outer:  # an alarm around this one goes on with what is left of its time
+            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - started), 1e-6), interval)
+
+
+# --- coroutines -------------------------------------------------------------------------------------------------------
+
+
+async def limited(coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
+    """Await a coroutine, at most for so many seconds."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout(timeout or None) as limit:
+            return await coroutine
+    except TimeoutError as error:
+        if limit.expired():
+            raise TaskTimeoutSignal(f"The task ran longer than its timeout of {timeout} s.") from error
+        raise
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end on the event loop of this worker.
+
+    Each thread that runs tasks keeps one loop. Where a loop is running already, as in a notebook, a thread beside it
+    runs the coroutine.
+    """
+    import asyncio
+
+    if asyncio._get_running_loop() is not None:
+        return asyncio.run_coroutine_threadsafe(coroutine, background_loop()).result()
+    loop = getattr(WORKER, "loop", None)
+    if loop is None or loop.is_closed():
+        loop = WORKER.loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    except BaseException:
+        finish(loop)
+        raise
+
+
+def finish(loop: Any) -> None:
+    """Cancel what an interrupted coroutine left on the loop."""
+    import asyncio
+
+    pending = asyncio.all_tasks(loop)
+    for each in pending:
+        each.cancel()
+    loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+
+
+def background_loop() -> Any:
+    import asyncio
+
+    loop = getattr(WORKER, "background", None)
+    if loop is None:
+        loop = WORKER.background = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, name="prefect-coroutines", daemon=True).start()
+    return loop
+
+
+# --- prints -----------------------------------------------------------------------------------------------------------
+
+
+class LogLines(TextIOBase):
+    """A text stream that logs each line written to it; blank lines are dropped."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._log(line)
+        return len(text)
+
+    def flush(self) -> None:
+        self._log(self._rest)
+        self._rest = ""
+
+    def __del__(self) -> None:
+        self.flush()
+
+    def _log(self, line: str) -> None:
+        if line.strip():
+            self._logger.info("%s", line)

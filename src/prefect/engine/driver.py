@@ -1,0 +1,182 @@
+"""The driver: runs a flow until it is over, with its retries and pauses; then waits for the schedule's next time.
+
+```
+for each time of the schedule (or once):
+    wait for it ─▶ FlowRunner.run, patient ──┬─▶ finished: done
+                        ▲                    └─▶ paused: ask the person at the terminal
+                        └──────── resumed ◀──────┘
+```
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from prefect.core.graph import Graph
+from prefect.core.task import Task
+from prefect.engine import caching
+from prefect.engine.flow_runner import FlowRunner
+from prefect.engine.state import Mapped, Paused, Pending, Resume, Scheduled, State
+from prefect.exceptions import ParameterError, TaskSettingError
+from prefect.utilities.context import lookup
+from prefect.utilities.datetimes import utcnow
+
+CACHES: caching.Caches = {}
+LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
+
+
+def run_flow(
+    flow: Graph,
+    runner_class: type[FlowRunner],
+    parameters: Mapping[str, Any],
+    schedule: Any = None,
+    state: State | None = None,
+    task_states: Mapping[Task, State] | None = None,
+    context: Mapping[str, Any] | None = None,
+    flow_run_id: str | None = None,
+    flow_run_name: str | None = None,
+    **runner_options: Any,
+) -> State:
+    """Run a flow to its end, once or at every time of a schedule.
+
+    Args:
+        flow: the flow.
+        runner_class: makes the runner of each pass.
+        parameters: the values of its parameters.
+        schedule: when to run; None runs once, now.
+        state: a state to begin with.
+        task_states: states that tasks already have.
+        context: what to add to the context.
+        flow_run_id: an identifier; by default a new one.
+        flow_run_name: what people call this run.
+        **runner_options: passed on to `FlowRunner.run`.
+
+    Returns:
+        The state of the last run; its result is `{task: state}`.
+
+    Raises:
+        ParameterError: parameters are unknown or missing.
+    """
+    check_parameters(flow, parameters)
+    flow.validate()
+    final: State | None = None
+    for start_time, defaults in starts(schedule):
+        wait_until(start_time)
+        final = run_once(
+            flow,
+            runner_class,
+            parameters={**parameters, **defaults},
+            state=state if state is not None else Scheduled(start_time=start_time),
+            task_states=task_states or {},
+            context={
+                "flow_run_id": flow_run_id or str(uuid4()),
+                "flow_id": flow.name,
+                "flow_run_name": flow_run_name or flow.name,
+                "caches": lookup("caches", CACHES),
+                "scheduled_start_time": start_time,
+                **(context or {}),
+            },
+            **runner_options,
+        )
+        if final.result is None or type(final).__name__ == "Cancelled":
+            break
+    assert final is not None
+    return final
+
+
+def check_parameters(flow: Graph, given: Mapping[str, Any]) -> None:
+    known = {parameter.name: parameter for parameter in flow.parameters()}
+    unknown = ", ".join(repr(name) for name in given if name not in known)
+    if unknown:
+        has = ", ".join(map(repr, known)) or "no parameters"
+        raise ParameterError(f"{flow!r} has no parameter {unknown}; it has {has}.")
+    missing = ", ".join(repr(name) for name, each in known.items() if each.required and name not in given)
+    if missing:
+        raise ParameterError(f"{flow!r} needs a value for the parameter {missing}: flow.run(parameters={{...}}).")
+
+
+def starts(schedule: Any) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
+    """The times to run at, each worked out when the run before is over, with the parameters that belong to it."""
+    if schedule is None:
+        yield utcnow(), {}
+        return
+    events = schedule.next(1, return_events=True)
+    if not events:
+        raise TaskSettingError("The schedule has no time left to run at.")
+    while events:
+        yield events[0].start_time, events[0].parameter_defaults or {}
+        events = schedule.next(1, return_events=True)
+
+
+def wait_until(moment: datetime) -> None:
+    while (seconds := (moment - utcnow()).total_seconds()) > 0:
+        time.sleep(min(seconds, LONGEST_SLEEP))
+
+
+def run_once(
+    flow: Graph,
+    runner_class: type[FlowRunner],
+    state: State,
+    task_states: Mapping[Task, State],
+    context: Mapping[str, Any],
+    **options: Any,
+) -> State:
+    """One run, pass after pass, until it is over or nobody is there to resume it."""
+    known = dict(task_states)
+    while True:
+        runner = runner_class(flow)
+        runner.patient = True
+        state = runner.run(state=state, task_states=known, return_tasks=flow.tasks, context=context, **options)
+        if not isinstance(state.result, dict):
+            return without_results(flow, state)
+        known.update(state.result)
+        remember_caches(known, context)
+        if state.is_finished() or not resume_some(known):
+            return state
+
+
+def without_results(flow: Graph, state: State) -> State:
+    """A run that ended before its tasks: they count as pending, and an error stays where it is."""
+    if state.result is None:
+        state.result = {task: Pending("The task did not run.") for task in flow.tasks}
+    return state
+
+
+def remember_caches(states: Mapping[Task, State], context: Mapping[str, Any]) -> None:
+    for task, state in states.items():
+        if task.cache_for is not None:
+            for each in state.map_states if isinstance(state, Mapped) else (state,):
+                caching.remember(context["caches"], task, each)
+
+
+# --- pauses -----------------------------------------------------------------------------------------------------------
+
+
+def resume_some(states: dict[Task, State]) -> bool:
+    """Ask about every paused run; True if at least one is to go on."""
+    resumed = False
+    for task, state in states.items():
+        if isinstance(state, Mapped):
+            for index, child in enumerate(state.map_states):
+                if isinstance(child, Paused) and agreed(f"{task.name}[{index}]", child):
+                    state.map_states[index] = Resume("Resumed by a person.")
+                    resumed = True
+        elif isinstance(state, Paused) and agreed(task.name, state):
+            states[task] = Resume("Resumed by a person.")
+            resumed = True
+    return resumed
+
+
+def agreed(name: str, state: Paused) -> bool:
+    """Ask the person at the terminal until they say yes; without a terminal nobody agrees."""
+    message = state.message or "It waits until a person resumes it."
+    try:
+        while input(f"Task '{name}' is paused: {message}\nResume it? [y] ").strip().lower() not in ("y", "yes"):
+            pass
+    except (EOFError, OSError):
+        return False
+    return True

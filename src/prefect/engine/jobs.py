@@ -1,0 +1,87 @@
+"""What is handed to an executor: functions that run one task, or some children of a mapped task, where the hands are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prefect.engine.mapping import Source
+from prefect.engine.state import Cancelled, State
+from prefect.engine.task_runner import TaskRunner
+from prefect.utilities.context import pop, push, top
+
+if TYPE_CHECKING:
+    from prefect.core.edge import Edge
+
+
+def run_task(
+    runner: TaskRunner,
+    flow_facts: dict[str, Any],
+    task_facts: Mapping[str, Any],
+    upstream_states: Mapping[Edge, State],
+    given: State | None,
+) -> State:
+    """Run a task that is not mapped.
+
+    Args:
+        runner: the runner of the task.
+        flow_facts: the context of the flow run, for hands in another thread or process.
+        task_facts: what to add to the context of the run.
+        upstream_states: the states of the tasks before it.
+        given: the state to begin with.
+    """
+    if top.get() is not None:
+        return runner.run(given, upstream_states, task_facts)
+    token = push(flow_facts)
+    try:
+        return runner.run(given, upstream_states, task_facts)
+    finally:
+        pop(token)
+
+
+class ChildrenOutcome(NamedTuple):
+    """What some children came to.
+
+    Attributes:
+        states: one state for each, in order.
+        seconds: how long it took.
+        interrupted: did Ctrl-C arrive meanwhile? Then the last state says so, and further children were not begun.
+    """
+
+    states: list[State]
+    seconds: float
+    interrupted: bool
+
+
+def run_children(
+    runner: TaskRunner,
+    flow_facts: dict[str, Any],
+    task_facts: Mapping[str, Any],
+    sources: Sequence[tuple[Edge, Source]],
+    indices: Sequence[int],
+    given: Sequence[State | None],
+) -> ChildrenOutcome:
+    """Run some children of a mapped task; see `run_task`.
+
+    Args:
+        sources: for each edge, where the children find their upstream states.
+        indices: which children.
+        given: the states to begin with, one for each.
+    """
+    token = push(flow_facts) if top.get() is None else None
+    facts = dict(task_facts)
+    states: list[State] = []
+    interrupted = False
+    begun = perf_counter()
+    try:
+        for index, state in zip(indices, given, strict=True):
+            facts["map_index"] = index
+            states.append(runner.run(state, {edge: source[index] for edge, source in sources}, facts))
+    except KeyboardInterrupt:
+        states.append(Cancelled("The run was interrupted while this task was at work."))
+        interrupted = True
+    finally:
+        if token is not None:
+            pop(token)
+    return ChildrenOutcome(states, perf_counter() - begun, interrupted)

@@ -1,0 +1,139 @@
+"""Mapping, as pure functions: how wide a map is, and what each child gets.
+
+Each edge into a mapped task is a *source* of states for its children:
+
+| the edge | and the upstream task | child n gets |
+|---|---|---|
+| unmapped | any | the upstream state, whole |
+| mapped | not mapped | element n of its result |
+| mapped | mapped | the state of its child n: a *lane* |
+| flattened | any | as above, after the sequences in its result were joined into one |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prefect.engine.state import Mapped, State, Success
+from prefect.exceptions import UnmappableError
+
+if TYPE_CHECKING:
+    from prefect.core.edge import Edge
+
+
+class Source(Protocol):
+    """Where the children of a mapped task find the upstream state of one edge."""
+
+    def __getitem__(self, index: int) -> State: ...
+
+
+class Whole:
+    """Every child gets the same state."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def __getitem__(self, index: int) -> State:
+        return self.state
+
+
+class Elements:
+    """Each child gets one element of a value."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __getitem__(self, index: int) -> State:
+        return Success.made(self.values[index])
+
+
+def sources_of(upstream_states: Mapping[Edge, State]) -> list[tuple[Edge, Source]]:
+    """For each edge into a mapped task, where its children find their upstream states."""
+    return [(edge, source_of(edge, state)) for edge, state in upstream_states.items()]
+
+
+def source_of(edge: Edge, state: State) -> Source:
+    if not edge.mapped or not state.is_successful():
+        return Whole(state)
+    if isinstance(state, Mapped):
+        return state.map_states
+    return Elements(elements(state.result))
+
+
+def width(upstream_states: Mapping[Edge, State]) -> int:
+    """How many children a mapped task has: as many as its shortest mapped input has elements.
+
+    Raises:
+        UnmappableError: there is nothing to count.
+    """
+    widths = [
+        measure(edge, state) for edge, state in upstream_states.items() if edge.mapped and state.is_successful()
+    ]
+    if not widths:
+        raise UnmappableError("No task to map over succeeded, so the number of children is not known.")
+    return min(widths)
+
+
+def measure(edge: Edge, state: State) -> int:
+    if isinstance(state, Mapped):
+        return state.n_map_states
+    value = state.result
+    if isinstance(value, (Mapping, set, frozenset)) or not hasattr(value, "__getitem__") or not hasattr(value, "__len__"):
+        raise UnmappableError(
+            f"{edge.downstream_task!r} cannot be mapped over the result of {edge.upstream_task!r}, "
+            f"which is of type {type(value).__name__}: its elements have no order or cannot be counted. "
+            f"{remedy(value)}"
+        )
+    return len(value)
+
+
+def remedy(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "Return `list(d.items())`, or the list of its keys or values."
+    if hasattr(value, "__iter__"):
+        return "Return `list(...)` or `sorted(...)` of it."
+    return "Return a list, or use `unmapped(...)` to give the value to every child."
+
+
+def elements(value: Any) -> Any:
+    """Something to take the elements of a value from by position; pandas objects count by row."""
+    return value.iloc if hasattr(value, "iloc") else value
+
+
+def flattened(state: State) -> State:
+    """The upstream state as it is seen through a flattened edge."""
+    if not state.is_successful():
+        return state
+    if isinstance(state, Mapped):
+        return Mapped(state.message, map_states=[each for child in state.map_states for each in spread(child)])
+    return Success(state.message, result=joined(state.result))
+
+
+def joined(value: Any) -> Any:
+    """A sequence of sequences as one list; anything else stays as it is."""
+    try:
+        return [inner for outer in value for inner in outer]
+    except TypeError:
+        return value
+
+
+def spread(child: State) -> Sequence[State]:
+    """A child as one state for each element of its result; one without elements in order stays as it is."""
+    value = child.result
+    if not child.is_successful() or child.is_skipped():
+        return [child]
+    if isinstance(value, Mapping) or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
+        return [child]
+    items = elements(value)
+    return [Success.made(items[index]) for index in range(len(value))]
+
+
+def children_given(state: State | None, count: int) -> list[State | None]:
+    """The states that children bring along from an earlier pass: too many are cut, missing ones are None."""
+    given = state.map_states[:count] if isinstance(state, Mapped) else []
+    return [*given, *([None] * (count - len(given)))]

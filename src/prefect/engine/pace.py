@@ -1,0 +1,14 @@
+"""How many children of a map to run in one go: enough to be cheap, few enough to look up between them."""
+
+from __future__ import annotations
+
+TARGET_SECONDS = 0.02
+LARGEST = 4096
+
+
+def next_size(size: int, seconds: float) -> int:
+    """The size of the next chunk, when a chunk of `size` took so many seconds: it at most doubles."""
+    if seconds <= 0:
+        return min(size * 2, LARGEST)
+    fitting = int(size * TARGET_SECONDS / seconds)
+    return max(1, min(fitting, size * 2, LARGEST))

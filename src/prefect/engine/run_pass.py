@@ -1,0 +1,229 @@
+"""One pass over the tasks of a flow: carries out what the scheduler says, and tells it what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect.core.edge import Edge
+from prefect.core.task import Task
+from prefect.engine import mapping, pace
+from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
+from prefect.engine.mapping import Source
+from prefect.engine.plan import Node, RunPlan
+from prefect.engine.reporting import SILENT, Reporter
+from prefect.engine.result.base import Result
+from prefect.engine.scheduler import Instruction, RunChildren, RunTask, Scheduler
+from prefect.engine.state import Cached, Cancelled, Mapped, Pending, State, Success
+from prefect.engine.task_runner import TaskRunner
+from prefect.executors.base import Executor
+from prefect.tasks.core.constants import Constant
+from prefect.utilities.context import innermost
+from prefect.utilities.datetimes import utcnow
+
+LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
+KEPT_ROLES = ("init", "work")  # what sets up or cleans up a resource, and secrets, are made anew for each pass
+
+
+class Pass:
+    """One pass over the tasks of a flow: carries out what the scheduler says."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        task_states: Mapping[Task, State],
+        task_contexts: Mapping[Task, Mapping[str, Any]],
+        runner_class: type[TaskRunner],
+        handlers: Sequence[Callable[..., Any]] | None,
+        result: Result | None,
+        executor: Executor,
+        reporter: Reporter,
+        patient: bool,
+    ) -> None:
+        self.plan = plan
+        self.contexts = task_contexts
+        self.runner_class = runner_class
+        self.handlers = handlers
+        self.result = result
+        self.executor = executor
+        self.reporter = reporter
+        self.patient = patient
+        self.scheduler = begin(plan, task_states)
+        self.flow_facts = innermost()
+        self.began = utcnow()
+        self.interrupted = False
+        self.tickets = 0
+        self.in_flight: dict[int, tuple[Any, RunTask | RunChildren]] = {}
+        self.maps: dict[int, tuple[TaskRunner, list[tuple[Any, Source]]]] = {}
+        self.sizes: dict[int, int] = {}
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> tuple[dict[Task, State], bool]:
+        """Run until nothing is left to do; the state of every task, and whether Ctrl-C ended it."""
+        try:
+            while not self.interrupted and self._advance():
+                pass
+        except KeyboardInterrupt:
+            self.interrupted = True
+        return self._final_states(), self.interrupted
+
+    def _advance(self) -> bool:
+        """Do the next thing. False when there is nothing more to do in this pass."""
+        slots, scheduler = self.executor.slots, self.scheduler
+        if slots is None or len(self.in_flight) < slots:
+            instruction = scheduler.next(self._now() if scheduler.due else None, self.sizes)
+            if instruction is not None:
+                self._carry_out(instruction, self.plan.nodes[instruction.node])
+                return True
+        if self.in_flight:
+            self._collect()
+            return True
+        return self._sleep()
+
+    def _now(self) -> datetime:
+        """The time up to which due runs may start; a pass without patience stays at its beginning."""
+        return utcnow() if self.patient else self.began
+
+    def _sleep(self) -> bool:
+        """Wait for the first run that is due. False if there is none to wait for."""
+        if not self.scheduler.due or not self.patient:
+            return False
+        first = self.scheduler.due[0][0]
+        time.sleep(max(0.0, min((first - utcnow()).total_seconds(), LONGEST_SLEEP)))
+        return True
+
+    def _carry_out(self, instruction: Instruction, node: Node) -> None:
+        if type(instruction) is RunTask:
+            future = self._submit_task(node)
+        elif type(instruction) is RunChildren:
+            future = self._submit_children(node, instruction.indices)
+        else:
+            self._open(node)
+            return
+        if self.executor.slots == 1:  # it has done the work already
+            self._take_in(instruction, future)
+            return
+        self.tickets += 1
+        self.in_flight[self.tickets] = (future, instruction)
+
+    def _submit_task(self, node: Node) -> Any:
+        task = node.task
+        return self.executor.submit(
+            run_task,
+            self._runner(node),
+            self.flow_facts,
+            self._facts(node) if self.contexts else {"task_slug": node.slug, "task_id": node.slug},
+            self._upstream(node),
+            self.scheduler.states[node.number],
+            extra_context={"task_name": task.name, "task_tags": task.tags, "task_index": None},
+        )
+
+    def _submit_children(self, node: Node, indices: Sequence[int]) -> Any:
+        runner, sources = self.maps[node.number]
+        task, states = node.task, self.scheduler.children[node.number].states
+        return self.executor.submit(
+            run_children,
+            runner,
+            self.flow_facts,
+            self._facts(node),
+            sources,
+            indices,
+            [states[index] for index in indices],
+            extra_context={"task_name": task.name, "task_tags": task.tags, "task_index": indices[0]},
+        )
+
+    def _collect(self) -> None:
+        """Take in the outcome of what is done first."""
+        futures = {ticket: future for ticket, (future, _) in self.in_flight.items()}
+        ticket, outcome = self.executor.next_done(futures)
+        _, instruction = self.in_flight.pop(ticket)
+        self._take_in(instruction, outcome)
+
+    def _take_in(self, instruction: RunTask | RunChildren, outcome: Any) -> None:
+        node = instruction.node
+        if type(instruction) is RunTask:
+            self.scheduler.ended(node, outcome)
+            return
+        assert isinstance(instruction, RunChildren) and isinstance(outcome, ChildrenOutcome)
+        self.interrupted = self.interrupted or outcome.interrupted
+        for index, state in zip(instruction.indices, outcome.states, strict=False):
+            self.scheduler.child_ended(node, index, state)
+        self.sizes[node] = pace.next_size(len(outcome.states), outcome.seconds)
+
+    # --- what a run needs --------------------------------------------------------------------------------------------
+
+    def _runner(self, node: Node) -> TaskRunner:
+        runner = self.runner_class(task=node.task, state_handlers=self.handlers, flow_result=self.result)
+        if self.reporter is not SILENT:
+            runner.reporter = self.reporter
+        if node.constants:
+            runner.constants = node.constants
+        return runner
+
+    def _facts(self, node: Node) -> dict[str, Any]:
+        facts = {"task_slug": node.slug, "task_id": node.slug}
+        if node.task in self.contexts:
+            facts |= self.contexts[node.task]
+        return facts
+
+    def _upstream(self, node: Node) -> dict[Edge, State]:
+        states: Any = self.scheduler.states
+        found: dict[Edge, State] = {}
+        for edge, source in zip(node.edges, node.sources):  # noqa: B905  (of equal length, and this is the hot path)
+            found[edge] = mapping.flattened(states[source]) if edge.flattened else states[source]
+        return found
+
+    def _open(self, node: Node) -> None:
+        """Find out how many children a mapped task has."""
+        runner = self._runner(node)
+        upstream = self._upstream(node)
+        given = self.scheduler.states[node.number]
+        state = runner.run(given, upstream, self._facts(node), is_mapped_parent=True)
+        if not isinstance(state, Mapped):
+            self.scheduler.ended(node.number, state)
+            return
+        count = mapping.width(upstream) if state is given else state.n_map_states
+        self.maps[node.number] = (runner, mapping.sources_of(upstream))
+        self.scheduler.opened(node.number, Mapped(state.message), mapping.children_given(given, count))
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _final_states(self) -> dict[Task, State]:
+        missing = self._cancelled if self.interrupted else self._pending
+        states: dict[Task, State] = {}
+        for node in self.plan.nodes:
+            state = self.scheduler.states[node.number] or missing()
+            if isinstance(state, Mapped):
+                state.map_states = [missing() if child is None else child for child in state.map_states]
+            states[node.task] = state
+        return states
+
+    @staticmethod
+    def _pending() -> State:
+        return Pending("The task did not run in this pass.")
+
+    @staticmethod
+    def _cancelled() -> State:
+        return Cancelled("The run was interrupted before this task ran.")
+
+
+def begin(plan: RunPlan, task_states: Mapping[Task, State]) -> Scheduler:
+    """A scheduler that knows the given states, and those of constants."""
+    given = {plan.numbers[task]: state for task, state in task_states.items() if task in plan.numbers}
+    given |= {node.number: known(node.task) for node in plan.nodes if isinstance(node.task, Constant)}
+    over = [number for number, state in given.items() if keeps(plan.nodes[number].task, state)]
+    return Scheduler(plan, given, over)
+
+
+def known(task: Constant) -> State:
+    return Success("A constant.", result=task.value)
+
+
+def keeps(task: Task, state: State) -> bool:
+    """Is a given state final, so that the task does not run again?"""
+    if not state.is_finished() or isinstance(state, (Cached, Mapped)):
+        return False
+    return task.role in KEPT_ROLES

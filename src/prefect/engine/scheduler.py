@@ -1,0 +1,248 @@
+"""The scheduler: what finished goes in, what to do next comes out. Pure: no clock, no executor, no user code.
+
+Each task of the plan counts the edges that have not reported yet. At zero it is ready; the ready task that comes first in
+running order is next. A mapped task is first *opened*, which tells how many children it has, and then gives out its
+children in chunks. A run that has to wait (a retry, a pause with an end) is *due* at a time and comes back by itself.
+
+```
+waiting ──last edge reports──▶ ready ──next()──▶ at work ──ended()──▶ over ──▶ the tasks behind it
+                                 ▲                  │ Retrying, Paused until …
+                                 └────── due ◀──────┘
+```
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from prefect.engine.plan import Node, RunPlan
+from prefect.engine.state import Mapped, Scheduled, State, Success
+
+
+class RunTask(NamedTuple):
+    """Run a task that is not mapped."""
+
+    node: int
+
+
+class OpenMap(NamedTuple):
+    """Find out how many children a mapped task has."""
+
+    node: int
+
+
+class RunChildren(NamedTuple):
+    """Run these children of a mapped task."""
+
+    node: int
+    indices: tuple[int, ...] | range
+
+
+Instruction = RunTask | OpenMap | RunChildren
+ONE_BY_ONE: Mapping[int, int] = {}
+WHOLE = -1  # the index of a task that is not a child
+
+
+class Children:
+    """The children of one mapped task: their states, and which of them have not been given out yet.
+
+    `cursor` passes over all indices once; a child that had to wait when it passed comes back through `late`.
+    """
+
+    __slots__ = ("cursor", "fresh", "late", "left", "states")
+
+    def __init__(self, given: list[State | None]) -> None:
+        self.states = given
+        self.fresh = not any(given)
+        self.left = len(given) if self.fresh else sum(1 for state in given if not is_over(state))
+        self.cursor = 0
+        self.late: deque[int] = deque()
+
+    @property
+    def all_given(self) -> bool:
+        return self.cursor >= len(self.states) and not self.late
+
+    def over(self, index: int) -> bool:
+        return index >= len(self.states) or is_over(self.states[index])
+
+
+def is_over(state: State | None) -> bool:
+    return state is not None and state.is_finished()
+
+
+class Scheduler:
+    """Decides the order of one pass over a plan.
+
+    Args:
+        plan: the compiled graph.
+        given: states that tasks already have, by number; those that are `over` are kept and do not run.
+        over: decides of a given state whether its task need not run.
+
+    Attributes:
+        due: a heap of the runs that wait for a time: `(time, number, index)`.
+    """
+
+    def __init__(self, plan: RunPlan, given: Mapping[int, State], over: Iterable[int] = ()) -> None:
+        self.plan = plan
+        self.states: list[State | None] = [given.get(number) for number in range(len(plan.nodes))]
+        self.children: dict[int, Children] = {}
+        self._over = frozenset(over)
+        self._waiting = list(plan.waiting)
+        self._ready: list[int] = []
+        self._queued: set[int] = set()
+        self.due: list[tuple[datetime, int, int]] = []
+        for number, count in enumerate(plan.waiting):
+            if not count:
+                self._start(number)
+        for number in self._over:
+            self._report(plan.after_end[number])
+            self._report(plan.after_opening[number])
+
+    # --- what to do next ---------------------------------------------------------------------------------------------
+
+    def next(self, now: datetime | None, sizes: Mapping[int, int] = ONE_BY_ONE) -> Instruction | None:
+        """The next thing to do, or None when everything waits.
+
+        Args:
+            now: what is due by then is ready; None leaves it waiting.
+            sizes: how many children at once, for each mapped task; 1 if it is not there.
+        """
+        if self.due and now is not None:
+            self._wake(now)
+        while self._ready:
+            number = self._ready[0]
+            node = self.plan.nodes[number]
+            if not node.mapped:
+                heappop(self._ready)
+                return tuple.__new__(RunTask, (number,))  # quicker than its constructor, and every task takes this road
+            if number not in self.children:
+                self._unqueue()
+                return OpenMap(number)
+            indices = self._chunk(node, sizes.get(number, 1))
+            if self.children[number].all_given:
+                self._unqueue()
+            if indices:
+                return RunChildren(number, indices)
+        return None
+
+    def _unqueue(self) -> None:
+        self._queued.discard(heappop(self._ready))
+
+    def _make_ready(self, number: int) -> None:
+        """Queue a task; a mapped one, whose children come at different times, only once."""
+        if self.plan.nodes[number].mapped:
+            if number in self._queued:
+                return
+            self._queued.add(number)
+        heappush(self._ready, number)
+
+    def _wake(self, now: datetime) -> None:
+        while self.due and self.due[0][0] <= now:
+            _, number, index = heappop(self.due)
+            if index != WHOLE:
+                self.children[number].late.append(index)
+            self._make_ready(number)
+
+    def _chunk(self, node: Node, limit: int) -> tuple[int, ...] | range:
+        """Children that may start: first those that had to wait, then further ones in the order of their indices."""
+        children = self.children[node.number]
+        late, end = children.late, len(children.states)
+        if late:
+            return tuple(late.popleft() for _ in range(min(limit, len(late))))
+        if children.fresh and self._lanes_empty(node):
+            start, children.cursor = children.cursor, min(children.cursor + limit, end)
+            return range(start, children.cursor)
+        found: list[int] = []
+        while children.cursor < end and len(found) < limit:
+            if self._may_start(node, children.cursor):
+                found.append(children.cursor)
+            children.cursor += 1
+        return tuple(found)
+
+    def _may_start(self, node: Node, index: int) -> bool:
+        state = self.children[node.number].states[index]
+        if is_over(state) or not self._lanes_over(node, index):
+            return False
+        return not self._set_aside(node.number, index, state)
+
+    def _lanes_over(self, node: Node, index: int) -> bool:
+        return all(lane not in self.children or self.children[lane].over(index) for lane in node.lanes)
+
+    def _lanes_empty(self, node: Node) -> bool:
+        """Is no child left to wait for?"""
+        return all(lane not in self.children or not self.children[lane].left for lane in node.lanes)
+
+    # --- what happened -----------------------------------------------------------------------------------------------
+
+    def ended(self, number: int, state: State) -> None:
+        """A task that is not mapped came to a state, or a mapped one could not be opened."""
+        self.states[number] = state
+        if type(state) is not Success and not state.is_finished():
+            self._set_aside(number, WHOLE, state)
+            return
+        self._report(self.plan.after_end[number])
+        if self.plan.nodes[number].mapped:
+            self._report(self.plan.after_opening[number])
+
+    def opened(self, number: int, parent: Mapped, given: list[State | None]) -> None:
+        """A mapped task turned out to have these children; those with a state keep it until they run.
+
+        Args:
+            number: the task.
+            parent: its state, which from now on holds the states of the children.
+            given: one state or None for each child.
+        """
+        self.states[number] = parent
+        children = self.children[number] = Children(given)
+        parent.map_states = children.states
+        self._report(self.plan.after_opening[number])
+        if children.states:
+            self._make_ready(number)
+        if not children.left:
+            self._report(self.plan.after_end[number])
+
+    def child_ended(self, number: int, index: int, state: State) -> None:
+        """A child came to a state."""
+        children = self.children[number]
+        children.states[index] = state
+        if type(state) is not Success and not state.is_finished():
+            self._set_aside(number, index, state)
+            return
+        children.left -= 1
+        for follower in self.plan.after_opening[number]:
+            if follower in self.children:
+                self._follow(follower, index)
+        if not children.left:
+            self._report(self.plan.after_end[number])
+
+    def _follow(self, number: int, index: int) -> None:
+        """Let child `index` of a task behind a lane start, if the cursor passed it while it had to wait."""
+        children = self.children[number]
+        if index < min(children.cursor, len(children.states)) and self._may_start(self.plan.nodes[number], index):
+            children.late.append(index)
+            self._make_ready(number)
+
+    def _report(self, followers: Iterable[int]) -> None:
+        for number in followers:
+            self._waiting[number] -= 1
+            if not self._waiting[number]:
+                self._start(number)
+
+    def _start(self, number: int) -> None:
+        """All edges of a task have reported: it is ready, or due later."""
+        if number in self._over:
+            return
+        state = self.states[number]
+        if state is None or not self._set_aside(number, WHOLE, state):
+            self._make_ready(number)
+
+    def _set_aside(self, number: int, index: int, state: State | None) -> bool:
+        """Put a run that waits for a time among the due ones. True if it has to wait."""
+        if not isinstance(state, Scheduled) or state.start_time is None:
+            return False
+        heappush(self.due, (state.start_time, number, index))
+        return True

@@ -1,0 +1,543 @@
+"""TaskRunner: takes one task, or one child of a mapped task, through its states.
+
+```
+Pending ─▶ check_task_is_ready ─▶ check_task_reached_start_time ─▶ check_upstream_finished ─▶ check_upstream_skipped
+        ─▶ load_results ─▶ get_task_inputs ─▶ (a mapped task: check_task_ready_to_map, and done)
+        ─▶ set_task_run_name ─▶ check_target | check_task_is_cached ─▶ check_task_trigger
+        ─▶ set_task_to_running ─▶ get_task_run_state ─▶ cache_result ─▶ check_for_retry ─▶ check_task_is_looping
+```
+
+Each step takes a state and returns one, or raises `ENDRUN` to end the run. What a task does not use, its runner leaves
+out: `Needs` says once for each runner which steps can matter. A subclass that overrides a step always gets it called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from logging import INFO
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from uuid import NAMESPACE_OID, uuid4, uuid5
+
+from prefect.configuration import config
+from prefect.core.task import Task
+from prefect.engine import caching, mapping, readiness, retrying
+from prefect.engine.calling import call
+from prefect.engine.reporting import SILENT
+from prefect.engine.result.base import Result
+from prefect.engine.runner import Runner, call_each, reraise_if_asked, step
+from prefect.engine.signals import ENDRUN, LOOP, TRIGGERFAIL, PrefectStateSignal
+from prefect.engine.state import (
+    Cached,
+    Failed,
+    Looped,
+    Mapped,
+    Paused,
+    Pending,
+    Resume,
+    Retrying,
+    Running,
+    Skipped,
+    State,
+    Success,
+    TimedOut,
+    TriggerFailed,
+    unwrapped,
+)
+from prefect.exceptions import PrefectSignal, TaskTimeoutSignal, UnmappableError
+from prefect.triggers import all_successful
+from prefect.utilities.context import Derived, context, lookup, pop, top
+from prefect.utilities.datetimes import utcnow
+from prefect.utilities.logging import emit
+
+if TYPE_CHECKING:
+    from prefect.core.edge import Edge
+
+UpstreamStates = Mapping["Edge", State]
+
+
+class TaskRunnerInitializeResult(NamedTuple):
+    """The state to begin with, and what the context of the run holds."""
+
+    state: State
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which steps can matter for a task; the others are left out.
+
+    Attributes:
+        begin: working out where the run begins, even if it has not begun.
+        ready: the checks on the task's own state, even if it is plainly `Pending`.
+        upstream: the checks on upstream states, even if all are plainly `Success`.
+        load: loading upstream values.
+        name: working out a name of the run.
+        target: looking for a value at the target.
+        cached: looking for cached values, and making one.
+        after: the steps after a plain success.
+        checkpoint: storing the value.
+        result: whether the value is held by a result that knows a place.
+        help: whether `run` can be called without further ado, or needs a timeout, a redirect or an event loop.
+    """
+
+    begin: bool
+    ready: bool
+    upstream: bool
+    load: bool
+    name: bool
+    target: bool
+    cached: bool
+    after: bool
+    checkpoint: bool
+    result: bool
+    help: bool
+
+    @classmethod
+    def of(cls, runner: TaskRunner) -> Needs:
+        task, changed = runner.task, runner.changed
+        return cls(
+            begin="initialize_run" in changed,
+            ready=bool(changed & {"check_task_is_ready", "check_task_reached_start_time"}),
+            upstream=task.trigger is not all_successful
+            or bool(changed & {"check_upstream_finished", "check_upstream_skipped", "check_task_trigger"}),
+            load="load_results" in changed,
+            name=task.task_run_name is not None or "set_task_run_name" in changed,
+            target=task.target is not None or "check_target" in changed,
+            cached=task.cache_for is not None or bool(changed & {"check_task_is_cached", "cache_result"}),
+            after=bool(changed & {"check_for_retry", "check_task_is_looping"}),
+            checkpoint=runner.checkpointing and task.checkpoint is not False,
+            result=runner.result is not IN_MEMORY,
+            help=needs_help(task),
+        )
+
+
+USED = attrgetter("trigger", "task_run_name", "target", "cache_for", "timeout", "log_stdout", "result")
+UNUSED = (all_successful, None, None, None, None, False, None)
+
+
+def is_plain(runner: TaskRunner) -> bool:
+    """Does a task use nothing that would need a step of its own? Then `PLAIN` says it all, at no cost."""
+    return (
+        USED(runner.task) == UNUSED
+        and runner.result is IN_MEMORY
+        and not runner.checkpointing
+        and not runner.task._run_signature.coroutine
+        and not runner.changed
+    )
+
+
+def needs_help(task: Task) -> bool:
+    return bool(task.timeout or task.log_stdout or task._run_signature.coroutine)
+
+
+IN_MEMORY = Result()
+STEPS = (
+    "initialize_run get_task_inputs set_task_to_running get_task_run_state handle_state_change check_task_is_ready check_task_reached_start_time check_upstream_finished check_upstream_skipped load_results "
+    "check_task_ready_to_map set_task_run_name check_target check_task_is_cached check_task_trigger cache_result "
+    "check_for_retry check_task_is_looping"
+).split()
+PLAIN = Needs(*[False] * 11)
+FRESH = Pending.made()
+
+
+class TaskRunner(Runner):
+    """Runs one task; see `run`.
+
+    Args:
+        task: the task.
+        state_handlers: functions `(runner, old_state, new_state) -> state or None`, called after the task's own.
+        flow_result: where the flow stores values, for a task that does not say.
+
+    Attributes:
+        constants: the arguments of `run` that are the same in every run.
+        changed: the steps that a subclass overrides.
+    """
+
+    constants: Mapping[str, Any] = {}
+    changed: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.changed = frozenset(name for name in STEPS if getattr(cls, name) is not getattr(TaskRunner, name))
+
+    def __init__(
+        self,
+        task: Task,
+        state_handlers: Sequence[Callable[..., Any]] | None = None,
+        flow_result: Result | None = None,
+    ) -> None:
+        self.task = task
+        if state_handlers:
+            super().__init__(state_handlers)
+        checkpointing = lookup("checkpointing")
+        self.checkpointing = config["flows"]["checkpointing"] if checkpointing is None else checkpointing
+        result = task.result or flow_result or IN_MEMORY
+        self.result = result if task.target is None else result.at(task.target)
+        self.needs = PLAIN if is_plain(self) else Needs.of(self)
+        self.quiet = not (task.state_handlers or self.state_handlers)
+        self.short = self.quiet and self.needs is PLAIN
+        self.logged = task.logger.isEnabledFor(INFO)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.task.name}>"
+
+    def call_runner_target_handlers(self, old_state: State, new_state: State) -> State:
+        """Call the state handlers of the task."""
+        return call_each(self.task.state_handlers, self.task, old_state, new_state)
+
+    # --- the whole run -----------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        state: State | None = None,
+        upstream_states: UpstreamStates | None = None,
+        context: Mapping[str, Any] | None = None,
+        is_mapped_parent: bool = False,
+    ) -> State:
+        """Take the task from a state as far as it gets.
+
+        Args:
+            state: where it stands; by default it has not begun.
+            upstream_states: the states of the tasks before it, by edge.
+            context: what to add to the context of the run, such as `map_index`.
+            is_mapped_parent: only find out how many children the mapped task has.
+
+        Returns:
+            The state it came to; errors of the task are in there, too.
+        """
+        task, upstream_states = self.task, upstream_states or {}
+        facts = {
+            "task_name": task.name,
+            "task_full_name": FULL_NAME,
+            "task_tags": task.tags,
+            "task_run_count": 1,
+            "task_run_id": RUN_ID,
+            "map_index": None,
+            "checkpointing": self.checkpointing,
+            "logger": task.logger,
+        }
+        if context:
+            facts.update(context)
+        token = top.set((facts, top.get(), True))
+        try:
+            if state is None and not self.needs.begin:
+                state = FRESH if self.quiet else Pending.made(tags=task.tags)
+            else:
+                state, _ = self.initialize_run(state, facts)
+            if self.logged:
+                self._log(f"Task '{lookup('task_full_name')}': starting", facts)
+            while True:
+                short = self.short and state is FRESH and self.reporter is SILENT and not is_mapped_parent
+                if short and readiness.all_plain(upstream_states):
+                    state = self._short_turn(upstream_states)
+                else:
+                    state = self._turn(state, upstream_states, is_mapped_parent)
+                if not isinstance(state, Looped):
+                    break
+                facts["task_loop_count"] = state.loop_count + 1
+                facts["task_loop_result"] = state.result
+                facts["task_run_count"] = 1
+                state = Pending("Ready for the next turn of the loop.")
+            if self.logged:
+                self._log(f"Task '{lookup('task_full_name')}': ended as {type(state).__name__}", facts)
+            return state
+        finally:
+            pop(token)
+
+    def _turn(self, state: State, upstream_states: UpstreamStates, is_mapped_parent: bool) -> State:
+        """All steps, once."""
+        needs = self.needs
+        try:
+            if needs.ready or type(state) is not Pending:
+                state = self.check_task_is_ready(state)
+                state = self.check_task_reached_start_time(state)
+            guarded = needs.upstream or not readiness.all_plain(upstream_states)
+            if guarded:
+                state = self.check_upstream_finished(state, upstream_states)
+                state = self.check_upstream_skipped(state, upstream_states)
+            if needs.load:
+                state, upstream_states = self.load_results(state, upstream_states)
+            if is_mapped_parent:
+                return self.check_task_ready_to_map(state, upstream_states)
+            inputs = self.get_task_inputs(state, upstream_states)
+            if needs.name:
+                self.set_task_run_name(inputs)
+            if needs.target:
+                state = self.check_target(state, inputs)
+            elif needs.cached or type(state) is Cached:
+                state = self.check_task_is_cached(state, inputs)
+            if guarded:
+                state = self.check_task_trigger(state, upstream_states)
+            state = self.set_task_to_running(state, inputs)
+            state = self.get_task_run_state(state, inputs)
+            if needs.cached:
+                state = self.cache_result(state, inputs)
+            if needs.after or type(state) is not Success:
+                state = self.check_for_retry(state, inputs)
+                state = self.check_task_is_looping(state, inputs)
+            return state
+        except ENDRUN as signal:
+            return signal.state
+        except PrefectStateSignal as signal:
+            return signal.state
+        except Exception as error:
+            reraise_if_asked(error)
+            self.logger.exception("The run of %r failed outside its own code", self.task)
+            return Failed(f"Unexpected error while running {self.task!r}: {error!r}", result=error)
+
+    def _short_turn(self, upstream_states: UpstreamStates) -> State:
+        """The turn of a plain task that nobody watches: no step but the work itself can change anything."""
+        try:
+            state = self._outcome(self.get_task_inputs(FRESH, upstream_states))
+            return state if type(state) is Success else self.check_for_retry(state, {})
+        except ENDRUN as signal:
+            return signal.state
+
+    def _log(self, message: str, facts: Mapping[str, Any]) -> None:
+        fields = {
+            "flow_name": lookup("flow_name"),
+            "flow_run_id": lookup("flow_run_id"),
+            "task_name": facts["task_name"],
+            "task_slug": facts.get("task_slug"),
+            "task_run_id": lookup("task_run_id"),
+        }
+        emit(self.task.logger, INFO, message, fields)
+
+    def initialize_run(self, state: State | None, context: dict[str, Any]) -> TaskRunnerInitializeResult:
+        """Where the run begins: how often the task ran before, whether it is resumed, which turn of a loop is next."""
+        state = unwrapped(state)
+        if state is None or type(state) is Pending:
+            return TaskRunnerInitializeResult(Pending() if state is None else state, context)
+        context["task_run_count"] = run_count_of(state)
+        if isinstance(state, Resume) or (isinstance(state, Paused) and readiness.start_reached(state, utcnow())):
+            context["resume"] = True
+        if state.context.get("task_loop_count") is not None:
+            context["task_loop_count"] = state.context["task_loop_count"]
+            context["task_loop_result"] = state.result
+        return TaskRunnerInitializeResult(state, context)
+
+    # --- may it run? -------------------------------------------------------------------------------------------------
+
+    @step
+    def check_task_is_ready(self, state: State) -> State:
+        """End the run if the task is at work or over."""
+        if not readiness.may_start(state):
+            raise ENDRUN(state)
+        return state
+
+    @step
+    def check_task_reached_start_time(self, state: State) -> State:
+        """End the run if it is too early."""
+        if not readiness.start_reached(state, utcnow()):
+            raise ENDRUN(state)
+        return state
+
+    @step
+    def check_upstream_finished(self, state: State, upstream_states: UpstreamStates) -> State:
+        """End the run, as it is, if an upstream task is not over."""
+        if not readiness.all_finished(upstream_states):
+            raise ENDRUN(state)
+        return state
+
+    @step
+    def check_upstream_skipped(self, state: State, upstream_states: UpstreamStates) -> State:
+        """Skip the task if an upstream task was skipped, unless it says otherwise."""
+        if self.task.skip_on_upstream_skip and readiness.any_skipped(upstream_states):
+            raise ENDRUN(Skipped("An upstream task was skipped, and `skip_on_upstream_skip` is on."))
+        return state
+
+    def load_results(self, state: State, upstream_states: UpstreamStates) -> tuple[State, UpstreamStates]:
+        """A place for subclasses to read the values of upstream states from where they are stored."""
+        return state, upstream_states
+
+    def get_task_inputs(self, state: State, upstream_states: UpstreamStates) -> dict[str, Any]:
+        """The arguments of `run` by name: constants, and the results of upstream tasks."""
+        inputs = dict(self.constants)
+        for edge, each in upstream_states.items():
+            if edge.key is not None:
+                inputs[edge.key] = each.result
+        return inputs
+
+    @step
+    def check_task_ready_to_map(self, state: State, upstream_states: UpstreamStates) -> State:
+        """End the run of a mapped task as `Mapped`, which says how many children it has."""
+        if isinstance(state, Mapped):
+            raise ENDRUN(state)
+        try:
+            count = mapping.width(upstream_states)
+        except UnmappableError as error:
+            self.logger.error("%s", error)
+            raise ENDRUN(Failed(str(error), result=error)) from error
+        raise ENDRUN(Mapped(f"Mapped over {count} elements.", n_map_states=count))
+
+    def set_task_run_name(self, inputs: Mapping[str, Any]) -> None:
+        """Put the name of this run into the context."""
+        name = self.task.task_run_name
+        if name is None:
+            return
+        values = caching.template_values(inputs)
+        context["task_run_name"] = name.format(**values) if isinstance(name, str) else name(**values)
+
+    @step
+    def check_target(self, state: State, inputs: Mapping[str, Any]) -> State:
+        """Take the value from the target if it is there."""
+        return caching.find_target(self.result, inputs) or state
+
+    @step
+    def check_task_is_cached(self, state: State, inputs: Mapping[str, Any]) -> State:
+        """Take the value of an earlier run if the task's validator accepts it."""
+        given = [state] if isinstance(state, Cached) else []
+        known = lookup("caches", {}).get(caching.cache_key(self.task), ()) if self.task.cache_for is not None else ()
+        found = caching.find_cached(self.task, [*given, *known], inputs)
+        if found is not None:
+            return found.load_result(self.result)
+        return Pending("The cached value cannot be used, so the task runs.") if given else state
+
+    @step
+    def check_task_trigger(self, state: State, upstream_states: UpstreamStates) -> State:
+        """Ask the trigger; where it refuses, the run ends as `TriggerFailed`."""
+        try:
+            passed = self.task.trigger(upstream_states)
+        except PrefectSignal as signal:
+            raise ENDRUN(signal.state) from signal  # type: ignore[attr-defined]
+        except Exception as error:
+            reraise_if_asked(error)
+            self.logger.exception("The trigger of %r failed", self.task)
+            raise ENDRUN(TriggerFailed(f"The trigger failed: {error!r}", result=error)) from error
+        if not passed:
+            raise ENDRUN(refusal(self.task))
+        return state
+
+    # --- run ---------------------------------------------------------------------------------------------------------
+
+    @step
+    def set_task_to_running(self, state: State, inputs: Mapping[str, Any]) -> State:
+        """Go to `Running`; a cached value ends the run here."""
+        if not state.is_pending():
+            raise ENDRUN(state)
+        return Running.made(tags=self.task.tags)
+
+    @step
+    def get_task_run_state(self, state: State, inputs: dict[str, Any]) -> State:
+        """Call the task's `run` and make its outcome a state."""
+        if not state.is_running():
+            raise ENDRUN(state)
+        return self._outcome(inputs)
+
+    def _outcome(self, inputs: dict[str, Any]) -> State:
+        task = self.task
+        try:
+            if self.needs.help:
+                value = call(task.run, inputs, task.timeout, task.logger if task.log_stdout else None)
+            else:
+                value = task.run(**inputs)
+        except TaskTimeoutSignal as signal:
+            return TimedOut(f"The task ran longer than its timeout of {task.timeout} s.", result=signal)
+        except LOOP as signal:
+            return self._looped(signal, inputs)
+        except PrefectStateSignal as signal:
+            return self._signalled(signal, inputs)
+        except SystemExit as error:
+            task.logger.error("%r called sys.exit(%r)", task, error.code)
+            return Failed(f"The task called sys.exit({error.code!r}).", result=error)
+        except ENDRUN:
+            raise
+        except Exception as error:
+            reraise_if_asked(error)
+            trace = (type(error), error, error.__traceback__ and error.__traceback__.tb_next)  # without our own frame
+            task.logger.error("Task '%s' failed: %r", lookup("task_full_name"), error, exc_info=trace)
+            return Failed(f"Unexpected error: {error!r}", result=error)
+        held = value if self.needs is PLAIN else self._held(value, inputs)
+        return Success.made(held, "The task succeeded.", task.tags)
+
+    def _held(self, value: Any, inputs: Mapping[str, Any]) -> Any:
+        """A value as the state holds it: stored if it is to be, with its place if it has one."""
+        if self.needs.checkpoint and value is not None and can_store(self.result):
+            return caching.checkpoint(self.result, value, inputs)
+        return self.result.from_value(value) if self.needs.result else value
+
+    def _looped(self, signal: LOOP, inputs: Mapping[str, Any]) -> State:
+        signal.state.result = self._held(signal.state.result, inputs)
+        return signal.state
+
+    def _signalled(self, signal: PrefectStateSignal, inputs: Mapping[str, Any]) -> State:
+        state = signal.state
+        if type(state) is Success and state.result is not signal:
+            state.result = self._held(state.result, inputs)
+        return state
+
+    # --- afterwards --------------------------------------------------------------------------------------------------
+
+    @step
+    def cache_result(self, state: State, inputs: Mapping[str, Any]) -> State:
+        """Make a success a `Cached` state if later runs may use its value."""
+        if self.task.cache_for is None or not caching.refreshed(state):
+            return state
+        return caching.to_cache(self.task, state, inputs)
+
+    @step
+    def check_for_retry(self, state: State, inputs: Mapping[str, Any]) -> State:
+        """Make a failure `Retrying` if the task has retries left."""
+        task, run_count = self.task, lookup("task_run_count", 1)
+        if not retrying.should_retry(state, run_count, task.max_retries, task.retry_on):
+            return state
+        start_time = utcnow() + retrying.delay_before(task.retry_delay, run_count)
+        turn = lookup("task_loop_count")
+        return Retrying(
+            f"Retry {run_count} of {task.max_retries} after: {state.message}",
+            result=lookup("task_loop_result"),
+            start_time=start_time,
+            run_count=run_count,
+            context=None if turn is None else {"tags": list(task.tags), "task_loop_count": turn},
+        )
+
+    @step
+    def check_task_is_looping(self, state: State, inputs: Mapping[str, Any]) -> State:
+        """A place for subclasses to see each turn of a loop; `run` starts the next one."""
+        return state
+
+
+def run_count_of(state: State) -> int:
+    """Which attempt comes after this state."""
+    if isinstance(state, Retrying):
+        return state.run_count + 1
+    return int(state.context.get("task_run_count") or 1)
+
+
+def can_store(result: Result) -> bool:
+    return type(result).write is not Result.write
+
+
+def refusal(task: Task) -> State:
+    trigger = getattr(task.trigger, "__name__", repr(task.trigger))
+    message = f"The trigger {trigger!r} refused the states of the upstream tasks."
+    return TRIGGERFAIL(message).state
+
+
+# --- what the context of a run knows of it ----------------------------------------------------------------------------
+
+
+def task_full_name() -> str:
+    """The name of the task, with the index of the child behind it."""
+    index = lookup("map_index")
+    return str(lookup("task_name")) if index is None else f"{lookup('task_name')}[{index}]"
+
+
+def task_run_id() -> str:
+    """The identifier of the task run: what stands for flow run and task, and the index of the child at its end."""
+    flow_run, index = lookup("flow_run_id"), lookup("map_index")
+    if flow_run is None:
+        return str(uuid4())
+    return f"{id_prefix(flow_run, lookup('task_slug'))}{0 if index is None else index + 1:012x}"
+
+
+@lru_cache(maxsize=4096)
+def id_prefix(flow_run: str, slug: str) -> str:
+    return str(uuid5(NAMESPACE_OID, f"{flow_run}/{slug}"))[:24]
+
+
+FULL_NAME = Derived(task_full_name)
+RUN_ID = Derived(task_run_id)

@@ -1,0 +1,116 @@
+"""Every error and signal base of the package.
+
+```
+BaseException
+├── PrefectSignal                 control flow, not a mistake: `except Exception` lets it pass
+│   ├── VersionLockMismatchSignal
+│   └── TaskTimeoutSignal
+└── Exception
+    └── PrefectException          every mistake the package reports
+        ├── TaskSignatureError         (ValueError)  a `run` that cannot be a task
+        │   └── PositionalOnlyError    (TypeError)
+        ├── TaskSettingError           (ValueError)  a setting with a value it cannot have
+        │   └── TaskSettingTypeError   (TypeError)   … or of a type it cannot have
+        ├── TaskNotInitialized         (AttributeError)  a subclass forgot `super().__init__()`
+        ├── ArgumentError              (TypeError)   a call that does not fit the task's `run`
+        ├── FlowContextMissing         (ValueError)  a task used where no flow is being built
+        ├── FlowContextActive          (RuntimeError)  a flow run while it is being built
+        ├── GraphError                 (ValueError)  tasks and edges that cannot form a flow
+        │   ├── CycleError
+        │   └── GraphTypeError         (TypeError)
+        ├── ParameterError             (ValueError)  unknown, missing or duplicate parameters
+        ├── UnmappableError            (TypeError)   a value that has no elements in order
+        ├── RunnerError                (TypeError)   arguments that a runner does not take
+        ├── SecretMissing              (ValueError)  a secret that is set nowhere
+        ├── ConfigurationError         (ValueError)  a configuration file or variable that cannot be read
+        └── ResultNotImplementedError  (NotImplementedError)  a result that cannot store values
+```
+
+The built-in type in brackets is a base too, so that code which catches the built-in error keeps working.
+"""
+
+from __future__ import annotations
+
+
+class PrefectSignal(BaseException):
+    """Base of everything raised to steer a run rather than to report a mistake."""
+
+
+class VersionLockMismatchSignal(PrefectSignal):
+    """Another process changed the state of this run first."""
+
+
+class TaskTimeoutSignal(PrefectSignal):
+    """A task ran longer than its timeout."""
+
+
+class PrefectException(Exception):
+    """Base of every error that the package raises."""
+
+
+class TaskSignatureError(PrefectException, ValueError):
+    """The signature of a `run` method breaks a rule for tasks."""
+
+
+class PositionalOnlyError(TaskSignatureError, TypeError):
+    """A `run` method has positional-only arguments, but tasks receive every argument by name."""
+
+
+class TaskSettingError(PrefectException, ValueError):
+    """A setting of a task or flow has a value that it cannot have."""
+
+
+class TaskSettingTypeError(TaskSettingError, TypeError):
+    """A setting of a task or flow has a type that it cannot have."""
+
+
+class TaskNotInitialized(PrefectException, AttributeError):
+    """A Task subclass was used although its `__init__` never called `super().__init__()`."""
+
+
+class ArgumentError(PrefectException, TypeError):
+    """A task was called with arguments that its `run` method does not take."""
+
+
+class FlowContextMissing(PrefectException, ValueError):
+    """No flow is being built: use the task inside `with Flow(...)`, pass `flow=`, or call `task.run(...)`."""
+
+
+class FlowContextActive(PrefectException, RuntimeError):
+    """The flow is still being built: leave its `with` block first."""
+
+
+class GraphError(PrefectException, ValueError):
+    """Tasks and edges that cannot form a flow."""
+
+
+class CycleError(GraphError):
+    """The tasks of a flow wait for each other in a circle."""
+
+
+class GraphTypeError(GraphError, TypeError):
+    """Something that is not a task was put where only a task can stand."""
+
+
+class ParameterError(PrefectException, ValueError):
+    """Parameters of a flow are unknown, missing or named twice."""
+
+
+class UnmappableError(PrefectException, TypeError):
+    """A task is mapped over a value whose elements have no order or cannot be counted."""
+
+
+class RunnerError(PrefectException, TypeError):
+    """A runner was given arguments that it does not take."""
+
+
+class SecretMissing(PrefectException, ValueError):
+    """A secret is set neither in the context nor in the configuration."""
+
+
+class ConfigurationError(PrefectException, ValueError):
+    """A configuration file or environment variable cannot be read."""
+
+
+class ResultNotImplementedError(PrefectException, NotImplementedError):
+    """This kind of result has no place to store a value: choose one that has, such as LocalResult."""

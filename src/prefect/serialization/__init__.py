@@ -1,0 +1,1 @@
+"""Flows as documents: plain values that can be written as JSON, without the code behind them."""
