@@ -41,8 +41,8 @@ test-all:  ## run the tests on each Python from 3.11 on that this machine has
 		fi; \
 	done
 
-bench: $(DEV)  ## measure what the engine costs
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(DEV)  ## measure what the engine costs, and fill the tables of README and docs
+	$(BIN)/python bench/all.py
 
 docs: $(DOCS)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

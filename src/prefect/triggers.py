@@ -1,7 +1,7 @@
 """Triggers: functions that decide from the states of a task's upstream tasks whether it may run.
 
 A trigger takes `{edge: state}` and returns True, or returns False to make the task `TriggerFailed`, or raises a signal
-to choose another state. A mapped upstream task counts as its children. Constants and plain values are not upstream tasks.
+to choose another state. A mapped upstream task counts as its children; constants and plain values do not count.
 Skips are looked at before triggers: see `skip_on_upstream_skip`.
 
 | trigger | runs when |

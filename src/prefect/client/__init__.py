@@ -1,8 +1,6 @@
 """What flows and people ask of the world around a run: secrets."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.client.secrets import Secret as Secret

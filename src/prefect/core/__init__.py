@@ -1,8 +1,6 @@
 """What flows are built from."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge as Edge

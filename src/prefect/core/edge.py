@@ -53,7 +53,7 @@ class Edge(Ends):
         downstream, more = opened(downstream_task)
         annotations = {**annotations, **more}
         if key is not None and not (isinstance(key, str) and key.isidentifier() and not iskeyword(key)):
-            raise GraphError(f"{key!r} cannot be the key of an edge: it must be the name of an argument of {downstream!r}.")
+            raise GraphError(f"{key!r} cannot be the key of an edge: it must name an argument of {downstream!r}.")
         return cls.join(
             as_task(upstream, flow),
             as_task(downstream, flow),

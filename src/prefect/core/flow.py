@@ -93,8 +93,8 @@ class Flow(Graph):
         self.logger = get_logger(name)
         self.terminal_state_handler = settings.function(terminal_state_handler, "terminal_state_handler", owner)
         self.state_handlers = settings.state_handlers(state_handlers, owner)
-        if settings.function(on_failure, "on_failure", owner) is not None:
-            self.state_handlers.append(failure_handler(on_failure))
+        if on_failure is not None:
+            self.state_handlers.append(failure_handler(settings.function(on_failure, "on_failure", owner)))
         self._blocks: list[AbstractContextManager[Graph]] = []
         if reference_tasks is not None:
             self.set_reference_tasks(reference_tasks)
@@ -134,8 +134,8 @@ class Flow(Graph):
             parameters: values of its parameters.
             run_on_schedule: run at every time of its schedule; by default yes if it has one.
             runner_cls: the class that runs it.
-            **kwargs: further values of parameters by name; and the options `executor`, `state`, `task_states`, `context`,
-                `task_contexts`, `task_runner_state_handlers`, `flow_run_id` and `flow_run_name`.
+            **kwargs: further values of parameters by name; and the options `executor`, `state`, `task_states`,
+                `context`, `task_contexts`, `task_runner_state_handlers`, `flow_run_id` and `flow_run_name`.
 
         Returns:
             The state of the run; its result is `{task: state}` for all tasks. Errors of tasks are in their states.

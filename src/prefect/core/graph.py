@@ -6,22 +6,32 @@ Everything is kept in the order of insertion, which breaks the ties wherever an 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
-from typing import Any, Self
-import warnings
+from typing import Any, Self, TypeVar
 
 from prefect.configuration import config
 from prefect.core.edge import Edge
 from prefect.core.lift import as_task, is_scalar, opened
 from prefect.core.parameter import Parameter
 from prefect.core.task import Task
-from prefect.exceptions import ArgumentError, CycleError, GraphError, GraphTypeError, ParameterError, TaskSettingError
+from prefect.exceptions import (
+    ArgumentError,
+    CycleError,
+    GraphError,
+    GraphTypeError,
+    ParameterError,
+    PrefectException,
+    TaskSettingError,
+)
 from prefect.tasks.core import operators  # noqa: F401  (enters the operators)
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.collections import OrderedView
 from prefect.utilities.context import lookup, pop, push
+
+T = TypeVar("T", bound=Task)
 
 
 class Graph:
@@ -33,9 +43,7 @@ class Graph:
         edges: edges to begin with.
     """
 
-    def __init__(
-        self, name: str, tasks: Iterable[Task] | None = None, edges: Iterable[Edge] | None = None
-    ) -> None:
+    def __init__(self, name: str, tasks: Iterable[Task] | None = None, edges: Iterable[Edge] | None = None) -> None:
         if not name or not isinstance(name, str):
             raise TaskSettingError(f"A flow needs a name, and {name!r} is none: Flow('my flow').")
         self.name = name
@@ -177,7 +185,7 @@ class Graph:
 
     # --- building ----------------------------------------------------------------------------------------------------
 
-    def add_task(self, task: Task) -> Any:
+    def add_task(self, task: T) -> T:
         """Add a task; one that is already there stays as it is.
 
         Raises:
@@ -196,27 +204,27 @@ class Graph:
         return task
 
     def _slug_for(self, task: Task) -> str:
-        slug: str | None = task.slug
-        if slug is not None:
-            self._refuse_twin(task, slug)
-        else:
-            prefix = "-".join([task.name, *sorted(task.tags)]) if task.tags else task.name
-            number = self._slug_counts.get(prefix, 0) + 1
-            while (slug := f"{prefix}-{number}") in self._used_slugs:
-                number += 1
-            self._slug_counts[prefix] = number
+        slug = self._next_slug(task) if task.slug is None else task.slug
+        if slug in self._used_slugs:
+            raise self._twin(task, slug)
         self._used_slugs.add(slug)
         return slug
 
-    def _refuse_twin(self, task: Task, slug: str) -> None:
-        if slug not in self._used_slugs:
-            return
+    def _next_slug(self, task: Task) -> str:
+        prefix = "-".join([task.name, *sorted(task.tags)]) if task.tags else task.name
+        number = self._slug_counts.get(prefix, 0) + 1
+        while f"{prefix}-{number}" in self._used_slugs:
+            number += 1
+        self._slug_counts[prefix] = number
+        return f"{prefix}-{number}"
+
+    def _twin(self, task: Task, slug: str) -> PrefectException:
         if isinstance(task, Parameter):
-            raise ParameterError(
+            return ParameterError(
                 f"{self!r} already has a task called {slug!r}, and parameters go by their names. "
                 "Use the parameter that is there, or another name."
             )
-        raise GraphError(f"{self!r} already has a task with the slug {slug!r}. Give {task!r} another one.")
+        return GraphError(f"{self!r} already has a task with the slug {slug!r}. Give {task!r} another one.")
 
     def _enrol(self, task: Task) -> None:
         """Tell the blocks being built (`case`, a resource, the flow itself) of a new task."""
@@ -250,6 +258,9 @@ class Graph:
         Raises:
             GraphError: the edge cannot be; `ArgumentError` if the task does not take `key`.
         """
+        upstream, _ = opened(upstream_task)
+        if isinstance(upstream, Task) and not isinstance(upstream, Constant):
+            self.add_task(upstream)
         downstream_task = self.add_task(as_task(downstream_task, self))
         edge = self._connect(upstream_task, downstream_task, key, mapped, flattened)
         self._validate_if(validate)
@@ -263,16 +274,20 @@ class Graph:
             flattened = annotations.get("flattened", flattened)
         if not isinstance(upstream, Task):
             if key is not None and not mapped and not flattened and is_scalar(upstream):
-                self._check_key(task, key, constant=True)
-                return self.set_constant(task, key, upstream)
+                self._fold(upstream, task, key)
+                return None
             upstream = as_task(upstream, self)
         elif upstream.auto_generated and isinstance(upstream, Constant) and not (key is None or mapped or flattened):
-            self._check_key(task, key, constant=True)
-            return self.set_constant(task, key, upstream.value)
+            self._fold(upstream.value, task, key)
+            return None
         edge = Edge.join(upstream, task, key, mapped, flattened)
         if edge not in self._edges:
             self._join(edge)
         return edge
+
+    def _fold(self, value: Any, task: Task, key: str) -> None:
+        self._check_key(task, key, constant=True)
+        self.set_constant(task, key, value)
 
     def _join(self, edge: Edge) -> None:
         upstream, task = edge.upstream_task, edge.downstream_task

@@ -12,17 +12,19 @@ Subclasses of the four collections (a named tuple, a `defaultdict`) stay whole u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect.core.task import Task
+from prefect.exceptions import FlowContextMissing
 from prefect.tasks.core.collections import Dict, List, Set, Tuple
 from prefect.tasks.core.constants import Constant
-from prefect.exceptions import FlowContextMissing
 from prefect.utilities.context import lookup
 from prefect.utilities.edges import EdgeAnnotation
 
 if TYPE_CHECKING:
     from prefect.core.graph import Graph
+
+T = TypeVar("T", bound=Task)
 
 PLAIN = frozenset({int, str, float, bool, bytes, type(None)})
 EXACT = frozenset({list, tuple, set, dict})
@@ -46,7 +48,8 @@ def as_task(x: Any, flow: Graph | None = None) -> Task:
         return generated(Constant(x))
     if flow is None:
         raise FlowContextMissing(
-            f"{x!r} holds tasks, and no flow is being built to join them in. Use it inside `with Flow(...)`, or pass `flow=`."
+            f"{x!r} holds tasks, and no flow is being built to join them in. "
+            "Use it inside `with Flow(...)`, or pass `flow=`."
         )
     return collected(x, flow)
 
@@ -84,6 +87,6 @@ def holds_tasks(x: Any) -> bool:
     return any(holds_tasks(each) for each in inside)
 
 
-def generated(task: Task) -> Any:
+def generated(task: T) -> T:
     task.auto_generated = True
     return task

@@ -100,5 +100,6 @@ def moment(text: str, name: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise ParameterError(
-            f"The parameter {name!r} was given {text!r}, which is no time in ISO 8601, such as 2026-01-31T09:30:00+00:00."
+            f"The parameter {name!r} was given {text!r}, which is no time in ISO 8601, "
+            "such as 2026-01-31T09:30:00+00:00."
         ) from error

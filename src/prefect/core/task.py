@@ -26,13 +26,34 @@ if TYPE_CHECKING:
     from prefect.core.graph import Graph
 
 SETTINGS = frozenset(
-    "auto_generated cache_for cache_key cache_validator checkpoint log_stdout logger max_retries name nout result "
-    "retry_delay retry_on skip_on_upstream_skip slug state_handlers tags target task_run_name timeout trigger".split()
+    {
+        "auto_generated",
+        "cache_for",
+        "cache_key",
+        "cache_validator",
+        "checkpoint",
+        "log_stdout",
+        "logger",
+        "max_retries",
+        "name",
+        "nout",
+        "result",
+        "retry_delay",
+        "retry_on",
+        "skip_on_upstream_skip",
+        "slug",
+        "state_handlers",
+        "tags",
+        "target",
+        "task_run_name",
+        "timeout",
+        "trigger",
+    }
 )
 
 
 class CallSignature:
-    """What a task can be called with: the arguments of `run` and those kept for calls; classes have none of their own."""
+    """What a task can be called with: the arguments of `run` and those kept for calls; classes have none."""
 
     def __get__(self, task: Task | None, owner: type[Task]) -> Signature:
         if task is None:
@@ -142,11 +163,14 @@ class Task(Algebra):
         self.nout = self._run_signature.nout if nout is None else nout
         self.auto_generated = False
         self._settle()
-        if settings.function(on_failure, "on_failure", repr(self)) is not None:
-            self.state_handlers.append(failure_handler(on_failure))
+        if on_failure is not None:
+            self._watch_failures(on_failure)
         tracker = lookup("_unused_task_tracker")
         if tracker is not None:
             tracker[self] = None
+
+    def _watch_failures(self, callback: Callable[..., Any]) -> None:
+        self.state_handlers.append(failure_handler(settings.function(callback, "on_failure", repr(self))))
 
     def _warn_of_early_settings(self) -> None:
         early = vars(self).keys() & SETTINGS
@@ -206,8 +230,12 @@ class Task(Algebra):
 
     # --- the work ----------------------------------------------------------------------------------------------------
 
-    def run(self) -> Any:
-        """Do the work and return its value; a bare Task does nothing."""
+    if TYPE_CHECKING:
+        run: Callable[..., Any]  # each subclass has arguments of its own
+    else:
+
+        def run(self) -> Any:
+            """Do the work and return its value; a bare Task does nothing."""
 
     def inputs(self) -> dict[str, dict[str, Any]]:
         """The arguments of `run`: for each its `type`, its `default` and whether it is `required`."""
@@ -356,17 +384,20 @@ class Task(Algebra):
 
     def set_upstream(self, task: Any, flow: Graph | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Run after another task, and take its value as argument `key` if given."""
-        feeding = {"upstream_tasks": [task]} if key is None else {"keyword_tasks": {key: task}}
-        return self.set_dependencies(flow=flow, mapped=mapped, **feeding)  # type: ignore[arg-type]
+        if key is None:
+            return self.set_dependencies(flow=flow, upstream_tasks=[task], mapped=mapped)
+        return self.set_dependencies(flow=flow, keyword_tasks={key: task}, mapped=mapped)
 
-    def set_downstream(self, task: Task, flow: Graph | None = None, key: str | None = None, mapped: bool = False) -> Self:
+    def set_downstream(
+        self, task: Task, flow: Graph | None = None, key: str | None = None, mapped: bool = False
+    ) -> Self:
         """Run before another task, and give it the value as argument `key` if given."""
         if not isinstance(task, Task):
             raise GraphTypeError(f"Only a task can run after {self!r}, not {task!r}.")
         task.set_upstream(self, flow=self._flow(flow, "joined to others"), key=key, mapped=mapped)
         return self
 
-    def pipe(_prefect_self, _prefect_task: Callable[..., Any], **kwargs: Any) -> Any:  # noqa: N805
+    def pipe(_prefect_self, _prefect_task: Callable[..., Any], **kwargs: Any) -> Any:
         """Feed this task to another as its first argument: `a.pipe(b).pipe(c.map)` reads from left to right."""
         if "self" in kwargs:
             raise TaskSettingError("`pipe` cannot pass an argument called 'self': give it another name.")

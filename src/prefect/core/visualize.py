@@ -15,11 +15,9 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.engine.state import Mapped, Pending, State
 
@@ -36,8 +34,7 @@ WORDS_OF_MERMAID = frozenset(
 SPECIAL_IN_MERMAID = {ord(sign): f"#{ord(sign)};" for sign in '#"<>&`\n'}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Box(NamedTuple):
     """A task or a child of one; `full_name` tells children apart."""
 
     id: str
@@ -47,8 +44,7 @@ class Box:
     state: State | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrow:
+class Arrow(NamedTuple):
     """From one box to another."""
 
     start: str
@@ -57,8 +53,7 @@ class Arrow:
     mapped: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Picture(NamedTuple):
     """What is drawn, in the order in which it was added to the graph."""
 
     boxes: list[Box]
@@ -95,7 +90,7 @@ def draw(
     if filename is not None:
         write(digraph, Path(filename), format)
     elif not in_notebook() and has_display():  # a notebook shows the value of a cell by itself
-        digraph.view(directory=mkdtemp(), format=format or "pdf")
+        show(digraph, format)
     return digraph
 
 
@@ -210,6 +205,13 @@ def write(digraph: Any, path: Path, format: str | None) -> None:
     format = format or (ending if ending in graphviz_library().FORMATS else "pdf")
     path = path if ending == format else path.with_name(f"{path.name}.{format}")
     path.write_bytes(digraph.pipe(format=format))
+
+
+def show(digraph: Any, format: str | None) -> None:
+    """Open the picture in the program that people here look at pictures with."""
+    from tempfile import mkdtemp  # here, because it takes a while and most flows are never drawn
+
+    digraph.view(directory=mkdtemp(), format=format or "pdf")
 
 
 def in_notebook() -> bool:

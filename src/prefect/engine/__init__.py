@@ -1,8 +1,6 @@
 """What runs flows: states, signals, runners."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.engine.flow_runner import FlowRunner as FlowRunner

@@ -127,9 +127,10 @@ def run_once(
 ) -> State:
     """One run, pass after pass, until it is over or nobody is there to resume it."""
     known = dict(task_states)
+    continued = False
     while True:
         runner = runner_class(flow)
-        runner.patient = True
+        runner.patient, runner.continued = True, continued
         state = runner.run(state=state, task_states=known, return_tasks=flow.tasks, context=context, **options)
         if not isinstance(state.result, dict):
             return without_results(flow, state)
@@ -137,6 +138,7 @@ def run_once(
         remember_caches(known, context)
         if state.is_finished() or not resume_some(known):
             return state
+        continued = True
 
 
 def without_results(flow: Graph, state: State) -> State:

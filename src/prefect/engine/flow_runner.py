@@ -62,9 +62,11 @@ class FlowRunner(Runner):
     Attributes:
         patient: False makes one pass, in which no task runs twice. True also runs what becomes due meanwhile, such as
             retries, until nothing is left that a time would start; `flow.run` does so.
+        continued: the given states come from a pass in this very process, so that resources and secrets are still there.
     """
 
     patient = False
+    continued = False
 
     def __init__(
         self,
@@ -222,6 +224,7 @@ class FlowRunner(Runner):
             executor=executor,
             reporter=self.reporter,
             patient=self.patient,
+            continued=self.continued,
         )
         with executor.start():
             states, interrupted = run.finish()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from logging import INFO
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,4 +85,31 @@ def run_children(
     finally:
         if token is not None:
             pop(token)
+    log_children(runner, indices, states)
     return ChildrenOutcome(states, perf_counter() - begun, interrupted)
+
+
+def log_children(runner: TaskRunner, indices: Sequence[int], states: Sequence[State]) -> None:
+    """One line for all neighbours that ended alike; each child has lines of its own at level DEBUG.
+
+    Children that take long come alone, so theirs are single lines; of quick ones a line tells of thousands.
+    """
+    logger = runner.task.logger
+    if not logger.isEnabledFor(INFO):
+        return
+    ended = [(index, type(state).__name__) for index, state in zip(indices, states)]  # noqa: B905
+    for first, last, name in stretches(ended):
+        span = f"[{first}]" if first == last else f"[{first}-{last}]"
+        logger.info("Task '%s%s': ended as %s", runner.task.name, span, name)
+
+
+def stretches(ended: Sequence[tuple[int, str]]) -> Iterator[tuple[int, int, str]]:
+    """The first and the last index of each stretch of neighbours with the same name."""
+    first, name = ended[0]
+    last = first
+    for index, other in ended[1:]:
+        if other != name or index != last + 1:
+            yield first, last, name
+            first, name = index, other
+        last = index
+    yield first, last, name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from logging import DEBUG
 from typing import Any
 
 from prefect.core.edge import Edge
@@ -24,7 +25,7 @@ from prefect.utilities.context import innermost
 from prefect.utilities.datetimes import utcnow
 
 LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
-KEPT_ROLES = ("init", "work")  # what sets up or cleans up a resource, and secrets, are made anew for each pass
+LASTING_ROLES = ("init", "work")
 
 
 class Pass:
@@ -41,6 +42,7 @@ class Pass:
         executor: Executor,
         reporter: Reporter,
         patient: bool,
+        continued: bool,
     ) -> None:
         self.plan = plan
         self.contexts = task_contexts
@@ -50,7 +52,7 @@ class Pass:
         self.executor = executor
         self.reporter = reporter
         self.patient = patient
-        self.scheduler = begin(plan, task_states)
+        self.scheduler = begin(plan, task_states, continued)
         self.flow_facts = innermost()
         self.began = utcnow()
         self.interrupted = False
@@ -185,6 +187,7 @@ class Pass:
         if not isinstance(state, Mapped):
             self.scheduler.ended(node.number, state)
             return
+        runner.speak_at(DEBUG)
         count = mapping.width(upstream) if state is given else state.n_map_states
         self.maps[node.number] = (runner, mapping.sources_of(upstream))
         self.scheduler.opened(node.number, Mapped(state.message), mapping.children_given(given, count))
@@ -210,11 +213,15 @@ class Pass:
         return Cancelled("The run was interrupted before this task ran.")
 
 
-def begin(plan: RunPlan, task_states: Mapping[Task, State]) -> Scheduler:
+def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bool) -> Scheduler:
     """A scheduler that knows the given states, and those of constants."""
-    given = {plan.numbers[task]: state for task, state in task_states.items() if task in plan.numbers}
-    given |= {node.number: known(node.task) for node in plan.nodes if isinstance(node.task, Constant)}
-    over = [number for number, state in given.items() if keeps(plan.nodes[number].task, state)]
+    given = {
+        plan.numbers[task]: state
+        for task, state in task_states.items()
+        if state is not None and task in plan.numbers and (continued or lasts(task, state))
+    }
+    given |= {n.number: known(n.task) for n in plan.nodes if isinstance(n.task, Constant) and not n.edges}
+    over = [number for number, state in given.items() if ends(state)]
     return Scheduler(plan, given, over)
 
 
@@ -222,8 +229,11 @@ def known(task: Constant) -> State:
     return Success("A constant.", result=task.value)
 
 
-def keeps(task: Task, state: State) -> bool:
+def lasts(task: Task, state: State) -> bool:
+    """Does a state from another process still hold? Resources and secrets of that process are gone."""
+    return task.role in LASTING_ROLES or not state.is_finished()
+
+
+def ends(state: State) -> bool:
     """Is a given state final, so that the task does not run again?"""
-    if not state.is_finished() or isinstance(state, (Cached, Mapped)):
-        return False
-    return task.role in KEPT_ROLES
+    return state.is_finished() and not isinstance(state, (Cached, Mapped))

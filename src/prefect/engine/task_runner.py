@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from logging import INFO
+from logging import DEBUG, INFO
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from uuid import NAMESPACE_OID, uuid4, uuid5
@@ -50,7 +50,7 @@ from prefect.exceptions import PrefectSignal, TaskTimeoutSignal, UnmappableError
 from prefect.triggers import all_successful
 from prefect.utilities.context import Derived, context, lookup, pop, top
 from prefect.utilities.datetimes import utcnow
-from prefect.utilities.logging import emit
+from prefect.utilities.logging import RUN_FIELDS, RunLogger, emit
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
@@ -179,10 +179,15 @@ class TaskRunner(Runner):
         self.needs = PLAIN if is_plain(self) else Needs.of(self)
         self.quiet = not (task.state_handlers or self.state_handlers)
         self.short = self.quiet and self.needs is PLAIN
-        self.logged = task.logger.isEnabledFor(INFO)
+        self.speak_at(DEBUG if task.auto_generated else INFO)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.task.name}>"
+
+    def speak_at(self, level: int) -> None:
+        """Log the beginning and the end of each run at this level."""
+        self.level = level
+        self.logged = self.task.logger.isEnabledFor(level)
 
     def call_runner_target_handlers(self, old_state: State, new_state: State) -> State:
         """Call the state handlers of the task."""
@@ -228,7 +233,7 @@ class TaskRunner(Runner):
             else:
                 state, _ = self.initialize_run(state, facts)
             if self.logged:
-                self._log(f"Task '{lookup('task_full_name')}': starting", facts)
+                self._log("starting")
             while True:
                 short = self.short and state is FRESH and self.reporter is SILENT and not is_mapped_parent
                 if short and readiness.all_plain(upstream_states):
@@ -242,7 +247,7 @@ class TaskRunner(Runner):
                 facts["task_run_count"] = 1
                 state = Pending("Ready for the next turn of the loop.")
             if self.logged:
-                self._log(f"Task '{lookup('task_full_name')}': ended as {type(state).__name__}", facts)
+                self._log(f"ended as {type(state).__name__}")
             return state
         finally:
             pop(token)
@@ -296,15 +301,8 @@ class TaskRunner(Runner):
         except ENDRUN as signal:
             return signal.state
 
-    def _log(self, message: str, facts: Mapping[str, Any]) -> None:
-        fields = {
-            "flow_name": lookup("flow_name"),
-            "flow_run_id": lookup("flow_run_id"),
-            "task_name": facts["task_name"],
-            "task_slug": facts.get("task_slug"),
-            "task_run_id": lookup("task_run_id"),
-        }
-        emit(self.task.logger, INFO, message, fields)
+    def _log(self, what: str) -> None:
+        emit(self.task.logger, self.level, f"Task '{lookup('task_full_name')}': {what}", RunLogger.facts(RUN_FIELDS))
 
     def initialize_run(self, state: State | None, context: dict[str, Any]) -> TaskRunnerInitializeResult:
         """Where the run begins: how often the task ran before, whether it is resumed, which turn of a loop is next."""

@@ -1,8 +1,6 @@
 """Executors: where the work of a run is done."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.executors.base import Executor as Executor

@@ -64,7 +64,7 @@ def exponential_backoff(
     max_delay: timedelta | float = 7200.0,
     jitter: float = 0.5,
 ) -> Callable[[int], timedelta]:
-    """Delays for `retry_delay=` that grow with every retry and are spread at random, so that retries do not come at once.
+    """Delays for `retry_delay=` that grow with every retry, and are random so that retries do not come all at once.
 
     Args:
         base: the delay before the first retry, a timedelta or seconds.
@@ -132,14 +132,15 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Graph | None = None, *
         raise FlowContextMissing("`apply_map` was called while no flow is being built: use it in one, or pass `flow=`.")
     before = set(target.tasks)
     inner = Graph("apply_map")
-    given = {key: mappable(value, target) for key, value in {**dict(enumerate(args)), **kwargs}.items()}
-    positional = [task for key, (task, _) in given.items() if isinstance(key, int)]
-    named: dict[str, Any] = {key: task for key, (task, _) in given.items() if isinstance(key, str)}
+    listed = [mappable(value, target) for value in args]
+    keyed = {key: mappable(value, target) for key, value in kwargs.items()}
+    positional: list[Any] = [task for task, _ in listed]
+    named: dict[str, Any] = {key: task for key, (task, _) in keyed.items()}
     if flow is not None:
         named["flow"] = inner
     with context(mapped=True, case=None, resource=None), inner.building():
         returned = func(*positional, **named)
-    MappedCopy(target, inner, dict(given.values()), before).add()
+    MappedCopy(target, inner, dict([*listed, *keyed.values()]), before).add()
     return returned
 
 
@@ -189,8 +190,6 @@ class MappedCopy:
         if any(edge.upstream_task not in {*self.annotations, *self.outside} for edge in self.inner.incoming(task)):
             return
         fed = {edge.upstream_task for edge in self.inner.incoming(task)}
-        for argument, annotations in self.annotations.items():
-            if argument not in fed and annotations.get("mapped", True):
-                self.flow.add_edge(
-                    argument, task, mapped=True, flattened=annotations.get("flattened", False)
-                )
+        for argument, notes in self.annotations.items():
+            if argument not in fed and notes.get("mapped", True):
+                self.flow.add_edge(argument, task, mapped=True, flattened=notes.get("flattened", False))

@@ -264,8 +264,8 @@ def test_merge_of_plain_values():
     with Flow("f") as flow:
         first = merge(skips_itself(), 5)
 
-    # a plain value is no upstream task, so here all upstream tasks were skipped
-    assert flow.run().result[first].is_skipped()
+    # a plain value is a branch that always runs
+    assert flow.run().result[first].result == 5
     with Flow("f") as flow:
         first = merge(identity(None), 5)
     assert flow.run().result[first].result == 5

@@ -58,9 +58,9 @@ def test_a_secret_of_the_configuration():
 
 
 def test_the_context_goes_before_the_configuration_and_does_not_hide_it():
-    with set_temporary_config({"context.secrets.A": "configured", "context.secrets.B": "configured"}):
-        with prefect.context(secrets={"A": "from context"}):
-            assert (Secret("A").get(), Secret("B").get()) == ("from context", "configured")
+    configured = {"context.secrets.A": "configured", "context.secrets.B": "configured"}
+    with set_temporary_config(configured), prefect.context(secrets={"A": "from context"}):
+        assert (Secret("A").get(), Secret("B").get()) == ("from context", "configured")
 
 
 def test_a_missing_secret_is_an_error_that_says_where_to_set_it():

@@ -1,8 +1,6 @@
 """Results: where the value of a task is kept."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.engine.result.base import NoResult as NoResult

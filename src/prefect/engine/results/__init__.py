@@ -1,8 +1,6 @@
 """The kinds of results: each knows one place where values are kept."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.engine.results.constant_result import ConstantResult as ConstantResult

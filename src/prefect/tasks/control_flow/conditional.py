@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from prefect.core.lift import as_task
+from prefect.core.lift import as_task, is_scalar, opened
 from prefect.core.task import Task
 from prefect.engine.signals import SKIP
 from prefect.exceptions import FlowContextMissing, TaskSettingError
+from prefect.tasks.core.constants import Constant
 from prefect.triggers import not_all_skipped
 from prefect.utilities.context import lookup
 from prefect.utilities.tasks import task
@@ -122,5 +123,10 @@ def merge(*tasks: Any, flow: Graph | None = None, mapped: bool = False, **kwargs
         TaskSettingError: `skip_on_upstream_skip=True`.
         FlowContextMissing: no flow is being built.
     """
-    branches = {f"task_{number}": each for number, each in enumerate(tasks, 1)}
+    branches = {f"task_{number}": branch(each) for number, each in enumerate(tasks, 1)}
     return Merge(**kwargs).bind(mapped=mapped, flow=flow, **branches)
+
+
+def branch(value: Any) -> Any:
+    """A plain value among branches counts as one that ran: as a task of its own, which triggers see."""
+    return Constant(value) if is_scalar(opened(value)[0]) else value

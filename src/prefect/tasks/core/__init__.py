@@ -1,8 +1,6 @@
 """Tasks that flows are made of without being asked: constants, collections, operators, resources."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.tasks.core.collections import Dict as Dict

@@ -28,8 +28,8 @@ class FunctionTask(Task, Generic[P, R]):
     def __init__(self, fn: Callable[P, R], name: str | None = None, **kwargs: Any) -> None:
         if not callable(fn):
             raise TaskSettingTypeError(f"Only a function can become a task, not {fn!r}.")
-        name = name or getattr(fn, "__name__", type(fn).__name__)
-        self._run_signature = read_signature(fn, name)  # type: ignore[misc]
+        own_name: str = getattr(fn, "__name__", type(fn).__name__)
+        self._run_signature = read_signature(fn, name or own_name)  # type: ignore[misc]
         self.run = fn
         functools.update_wrapper(self, fn)
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name or own_name, **kwargs)

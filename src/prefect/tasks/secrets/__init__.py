@@ -1,8 +1,6 @@
 """Tasks that return secrets: their values are never stored, but fetched anew when they are needed."""
 
-from typing import TYPE_CHECKING
-
-from prefect.utilities.lazy import front_door
+from prefect.utilities.lazy import TYPE_CHECKING, front_door
 
 if TYPE_CHECKING:
     from prefect.tasks.secrets.base import PrefectSecret as PrefectSecret
