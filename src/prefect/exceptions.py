@@ -10,7 +10,8 @@ BaseException
         ├── TaskSignatureError         (ValueError)  a `run` that cannot be a task
         │   └── PositionalOnlyError    (TypeError)
         ├── TaskSettingError           (ValueError)  a setting with a value it cannot have
-        │   └── TaskSettingTypeError   (TypeError)   … or of a type it cannot have
+        │   ├── TaskSettingTypeError   (TypeError)   … or of a type it cannot have
+        │   └── UnknownSetting         (AttributeError)  … or a setting that does not exist
         ├── TaskNotInitialized         (AttributeError)  a subclass forgot `super().__init__()`
         ├── ArgumentError              (TypeError)   a call that does not fit the task's `run`
         ├── FlowContextMissing         (ValueError)  a task used where no flow is being built
@@ -62,6 +63,10 @@ class TaskSettingError(PrefectException, ValueError):
 
 class TaskSettingTypeError(TaskSettingError, TypeError):
     """A setting of a task or flow has a type that it cannot have."""
+
+
+class UnknownSetting(TaskSettingError, AttributeError):
+    """A copy of a task was to have a setting that the task does not have."""
 
 
 class TaskNotInitialized(PrefectException, AttributeError):

@@ -30,6 +30,7 @@ from prefect.tasks.core import operators  # noqa: F401  (enters the operators)
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.collections import OrderedView
 from prefect.utilities.context import lookup, pop, push
+from prefect.utilities.edges import EdgeAnnotation
 
 T = TypeVar("T", bound=Task)
 
@@ -117,7 +118,9 @@ class Graph:
 
     def parameters(self) -> set[Parameter]:
         """The parameters among the tasks."""
-        return {task for task in self.tasks if isinstance(task, Parameter)}
+        if "parameters" not in self._memo:
+            self._memo["parameters"] = {task for task in self.slugs if isinstance(task, Parameter)}
+        return set(self._memo["parameters"])
 
     def root_tasks(self) -> set[Task]:
         """The tasks that run after no other."""
@@ -192,10 +195,10 @@ class Graph:
             GraphTypeError: it is not a task.
             GraphError: another task has the same slug; `ParameterError` if both are parameters.
         """
-        if task in self.slugs:
-            return task
         if not isinstance(task, Task):
             raise GraphTypeError(f"Only tasks can be added to a flow, and {task!r} is none. Use `as_task(...)`.")
+        if task in self.slugs:
+            return task
         self.slugs[task] = self._slug_for(task)
         self._into[task] = []
         self._out[task] = []
@@ -261,6 +264,8 @@ class Graph:
         upstream, _ = opened(upstream_task)
         if isinstance(upstream, Task) and not isinstance(upstream, Constant):
             self.add_task(upstream)
+        downstream_task, annotations = opened(downstream_task)
+        mapped, flattened = annotations.get("mapped", mapped), annotations.get("flattened", flattened)
         downstream_task = self.add_task(as_task(downstream_task, self))
         edge = self._connect(upstream_task, downstream_task, key, mapped, flattened)
         self._validate_if(validate)
@@ -304,11 +309,15 @@ class Graph:
     def _check_edge(self, edge: Edge) -> None:
         task = edge.downstream_task
         if isinstance(task, Parameter):
-            raise GraphError(f"{task!r} cannot run after another task: its value comes from outside the flow.")
+            raise self._fed_parameter(task)
         if edge.mapped and lookup("mapped"):
             raise GraphError(f"{task!r} is mapped inside `apply_map`, which maps already. Use `unmapped`, or flatten.")
         if edge.key is not None:
             self._check_key(task, edge.key)
+
+    @staticmethod
+    def _fed_parameter(task: Task) -> GraphError:
+        return GraphError(f"{task!r} cannot run after another task: its value comes from outside the flow.")
 
     def _check_key(self, task: Task, key: str, constant: bool = False) -> None:
         if not task._run_signature.takes(key):
@@ -354,10 +363,10 @@ class Graph:
         """
         task = self.add_task(task if isinstance(task, Task) else as_task(task, self))
         if upstream_tasks:
-            for upstream in upstream_tasks:
+            for upstream in listed(upstream_tasks, "upstream_tasks"):
                 self._connect(upstream, task, None, mapped, False)
         if downstream_tasks:
-            for downstream in downstream_tasks:
+            for downstream in listed(downstream_tasks, "downstream_tasks"):
                 self._connect(task, self.add_task(as_task(downstream, self)), None, False, False)
         if keyword_tasks:
             for key, value in keyword_tasks.items():
@@ -433,6 +442,7 @@ class Graph:
         """Put another task in the place of one, with its edges, its constants and its place as reference task."""
         self._require(old, "be replaced")
         new = as_task(new, self)
+        self._check_substitute(old, new)
         edges = [edge for edge in self._edges if old in (edge.upstream_task, edge.downstream_task)]
         constants = self.constants.get(old, {})
         references = self._reference_tasks
@@ -448,6 +458,15 @@ class Graph:
             self._reference_tasks = [new if task is old else task for task in references]
         if validate:
             self.validate()
+
+    def _check_substitute(self, old: Task, new: Task) -> None:
+        """Refuse before anything is changed."""
+        keys = [edge.key for edge in self._into[old] if edge.key is not None]
+        for key in (*keys, *self.constants.get(old, ())):
+            if new is not old:
+                self._check_key(new, key)
+        if self._into[old] and isinstance(new, Parameter):
+            raise self._fed_parameter(new)
 
     def _remove(self, task: Task) -> None:
         for edge in [*self._into.pop(task), *self._out.pop(task)]:
@@ -540,3 +559,9 @@ class Graph:
     def _validate_if(self, validate: bool | None) -> None:
         if config["flows"]["eager_edge_validation"] if validate is None else validate:
             self.validate()
+
+
+def listed(tasks: Iterable[Any], argument: str) -> Iterable[Any]:
+    if isinstance(tasks, (Task, EdgeAnnotation, str)):
+        raise GraphTypeError(f"{argument} must be a list, even for one task: write {argument}=[{tasks!r}].")
+    return tasks

@@ -77,7 +77,9 @@ def read_signature(run: Callable[..., Any], name: str, skip_self: bool = False) 
         TaskSignatureError: it breaks a rule; the message names the task, the argument and the remedy.
     """
     signature = inspected(run, name)
-    parameters = list(signature.parameters.values())[1 if skip_self else 0 :]
+    parameters = list(signature.parameters.values())
+    if skip_self:
+        parameters = without_self(parameters, name)
     check(parameters, name)
     named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
     return RunSignature(
@@ -99,6 +101,15 @@ def inspected(run: Callable[..., Any], name: str) -> inspect.Signature:
             f"The arguments of task {name!r} cannot be read from {run!r}. "
             "Wrap it in a function of your own: `@task` over `def f(x): return original(x)`."
         ) from error
+
+
+def without_self(parameters: list[inspect.Parameter], name: str) -> list[inspect.Parameter]:
+    first = parameters[0] if parameters else None
+    if first is not None and first.kind is first.VAR_POSITIONAL:
+        return parameters  # `check` refuses it
+    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+        raise TaskSignatureError(f"The run of task {name!r} lacks `self`. Write `def run(self, ...)`.")
+    return parameters[1:]
 
 
 def check(parameters: list[inspect.Parameter], name: str) -> None:
@@ -129,9 +140,8 @@ def outputs_of(run: Callable[..., Any], annotation: Any) -> int | None:
     if typing.get_origin(annotation) is not tuple:
         return None
     parts = typing.get_args(annotation)
-    if Ellipsis in parts or (parts == () and annotation is not tuple[()] and annotation != tuple[()]):
-        return None
-    return len(parts)
+    unknown = Ellipsis in parts or annotation is typing.Tuple  # noqa: UP006
+    return None if unknown else len(parts)
 
 
 def evaluated(run: Callable[..., Any]) -> Any:

@@ -6,7 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from prefect import triggers
@@ -17,7 +17,7 @@ from prefect.core.handlers import failure_handler
 from prefect.core.signature import RESERVED, RunSignature, read_signature
 from prefect.engine import cache_validators
 from prefect.engine.result.base import Result
-from prefect.exceptions import FlowContextMissing, GraphTypeError, TaskNotInitialized, TaskSettingError
+from prefect.exceptions import FlowContextMissing, GraphTypeError, TaskNotInitialized, TaskSettingError, UnknownSetting
 from prefect.utilities.context import lookup
 from prefect.utilities.edges import EdgeAnnotation
 from prefect.utilities.logging import get_logger
@@ -53,11 +53,12 @@ SETTINGS = frozenset(
 
 
 class CallSignature:
-    """What a task can be called with: the arguments of `run` and those kept for calls; classes have none."""
+    """What a task can be called with: the arguments of `run` and those kept for calls. A class takes its settings."""
 
     def __get__(self, task: Task | None, owner: type[Task]) -> Signature:
         if task is None:
-            raise AttributeError("__signature__")
+            constructor = signature(owner.__init__)
+            return constructor.replace(parameters=[*constructor.parameters.values()][1:], return_annotation=owner)
         own = task._run_signature.signature
         kept = {"mapped": False, "task_args": None, "upstream_tasks": None, "flow": None}
         extra = [Parameter(key, Parameter.KEYWORD_ONLY, default=default) for key, default in kept.items()]
@@ -149,7 +150,7 @@ class Task(Algebra):
         self.retry_delay = defaults.retry_delay if retry_delay is None and self.max_retries else retry_delay
         self.retry_on: Any = retry_on
         self.timeout: Any = defaults.timeout if timeout is None else timeout
-        self.trigger = trigger or triggers.all_successful
+        self.trigger: Any = trigger
         self.skip_on_upstream_skip = skip_on_upstream_skip
         self.cache_for = cache_for
         self.cache_validator: Any = cache_validator
@@ -189,7 +190,7 @@ class Task(Algebra):
         self.retry_delay = settings.retry_delay(self.retry_delay, self.max_retries, owner)
         self.retry_on = settings.retry_on(self.retry_on, self.max_retries, owner)
         self.timeout = settings.timeout(self.timeout, owner)
-        self.trigger = settings.function(self.trigger, "trigger", owner)
+        self.trigger = settings.function(self.trigger, "trigger", owner) or triggers.all_successful
         self.cache_for = settings.cache_for(self.cache_for, owner)
         self.state_handlers = settings.state_handlers(self.state_handlers, owner)
         self.nout = settings.nout(self.nout, owner)
@@ -260,9 +261,9 @@ class Task(Algebra):
         """A copy of this task with some settings changed; its edges are not copied.
 
         Raises:
-            AttributeError: the task has no such attribute.
+            UnknownSetting: the task has no such attribute.
         """
-        return self._copy(lookup("flow"), task_args)
+        return self._copy(lookup("flow"), task_args)._tagged()
 
     def _copy(self, flow: Graph | None, task_args: dict[str, Any]) -> Self:
         if flow is not None and flow.joined(self):
@@ -281,8 +282,15 @@ class Task(Algebra):
         new.state_handlers = [*self.state_handlers]
         if task_args:
             new._override(task_args)
-        new.tags = {*self.tags, *new.tags, *lookup("tags", ())}
+        new.tags = {*self.tags, *new.tags}
         return new
+
+    def _tagged(self) -> Self:
+        """This task, with the tags of the block it is used in."""
+        labels = lookup("tags")
+        if labels:
+            self.tags = {*self.tags, *labels}
+        return self
 
     def _twin(self) -> Self:
         """A shallow copy; the common class, which keeps all in its `__dict__`, has a short road."""
@@ -293,11 +301,19 @@ class Task(Algebra):
         return new
 
     def _override(self, task_args: dict[str, Any]) -> None:
+        self._forget_for(task_args)
         for key, value in task_args.items():
             if not hasattr(self, key):
-                raise AttributeError(f"{self!r} has no attribute {key!r} to set by task_args.")
+                raise UnknownSetting(f"{self!r} has no attribute {key!r} that task_args could set.")
             setattr(self, key, value)
         self._settle()
+
+    def _forget_for(self, task_args: dict[str, Any]) -> None:
+        """Drop the settings that made sense only with those to be changed."""
+        if "max_retries" in task_args and not task_args["max_retries"]:
+            self.retry_delay = self.retry_on = None
+        if "cache_for" in task_args and (self.cache_for is None or task_args["cache_for"] is None):
+            self.cache_validator = None
 
     def __call__(
         self,
@@ -337,6 +353,7 @@ class Task(Algebra):
         """Add this very task to a flow, fed by these arguments; see `__call__`."""
         flow = self._flow(flow, "bound")
         arguments = self._run_signature.bind(self.name, args, kwargs)
+        self._tagged()
         flow.set_dependencies(self, upstream_tasks=upstream_tasks, keyword_tasks=arguments, mapped=mapped)
         return self
 
@@ -401,7 +418,8 @@ class Task(Algebra):
         """Feed this task to another as its first argument: `a.pipe(b).pipe(c.map)` reads from left to right."""
         if "self" in kwargs:
             raise TaskSettingError("`pipe` cannot pass an argument called 'self': give it another name.")
-        return _prefect_task(_prefect_self, **kwargs)
+        piped = _prefect_task(_prefect_self, **kwargs)
+        return piped.value if isinstance(piped, EdgeAnnotation) else piped
 
     def __or__(self, other: Any) -> Any:
         """`a | b`: b runs after a."""

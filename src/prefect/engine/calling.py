@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOBase
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
-from prefect.exceptions import TaskTimeoutSignal
+from prefect.exceptions import PrefectException, TaskTimeoutSignal
 
 WORKER = threading.local()
 
@@ -36,8 +37,12 @@ def call(
         TaskTimeoutSignal: the call took longer.
     """
     if stdout is not None:
-        with redirect_stdout(LogLines(stdout)):  # type: ignore[type-var]
-            return call(run, inputs, timeout)
+        lines = LogLines(stdout)
+        try:
+            with redirect_stdout(lines):
+                return call(run, inputs, timeout)
+        finally:
+            lines.flush()
     if inspect.iscoroutinefunction(run):
         return run_coroutine(limited(run(**inputs), timeout))
     if not timeout:
@@ -47,6 +52,10 @@ def call(
 
 
 # --- timeouts ---------------------------------------------------------------------------------------------------------
+
+
+class AlarmRang(TaskTimeoutSignal):
+    """The alarm of a call, on its way out to it through whatever the call had begun, such as other flow runs."""
 
 
 def can_alarm() -> bool:
@@ -63,15 +72,23 @@ def alarm(seconds: float) -> Iterator[None]:
         )
         yield
         return
+    if 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= seconds:  # an alarm around this one rings first
+        yield
+        return
+    own = AlarmRang(f"The task ran longer than its timeout of {seconds} s.")
 
     def ring(signum: int, frame: FrameType | None) -> None:
-        raise TaskTimeoutSignal(f"The task ran longer than its timeout of {seconds} s.")
+        raise own
 
     started = time.monotonic()
     before = signal.signal(signal.SIGALRM, ring)
     outer, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except AlarmRang as rang:
+        if rang is not own:
+            raise
+        raise TaskTimeoutSignal(*own.args) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -93,6 +110,8 @@ async def limited(coroutine: Coroutine[Any, Any, Any], timeout: float | None) ->
         if limit.expired():
             raise TaskTimeoutSignal(f"The task ran longer than its timeout of {timeout} s.") from error
         raise
+    except asyncio.CancelledError as error:
+        raise PrefectException("The coroutine was cancelled, not by the engine but by what it awaited.") from error
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -104,7 +123,10 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     import asyncio
 
     if asyncio._get_running_loop() is not None:
-        return asyncio.run_coroutine_threadsafe(coroutine, background_loop()).result()
+        value, error = asyncio.run_coroutine_threadsafe(settled(coroutine), background_loop()).result()
+        if error is not None:
+            raise error
+        return value
     loop = getattr(WORKER, "loop", None)
     if loop is None or loop.is_closed():
         loop = WORKER.loop = asyncio.new_event_loop()
@@ -115,6 +137,14 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
         raise
 
 
+async def settled(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
+    """The value of a coroutine, or its error: `sys.exit` and its like would stop the loop that others need."""
+    try:
+        return await coroutine, None
+    except BaseException as error:
+        return None, error
+
+
 def finish(loop: Any) -> None:
     """Cancel what an interrupted coroutine left on the loop."""
     import asyncio
@@ -122,7 +152,8 @@ def finish(loop: Any) -> None:
     pending = asyncio.all_tasks(loop)
     for each in pending:
         each.cancel()
-    loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    if pending:
+        loop.run_until_complete(asyncio.wait(pending))
 
 
 def background_loop() -> Any:
@@ -139,9 +170,14 @@ def background_loop() -> Any:
 
 
 class LogLines(TextIOBase):
-    """A text stream that logs each line written to it; blank lines are dropped."""
+    """A text stream that logs each line written to it; blank lines are dropped.
+
+    Attributes:
+        behind: the stream it took the place of, on which log lines still go to the terminal.
+    """
 
     def __init__(self, logger: logging.Logger) -> None:
+        self.behind: TextIO = getattr(sys.stdout, "behind", sys.stdout)
         self._logger = logger
         self._rest = ""
 

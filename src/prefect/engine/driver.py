@@ -20,7 +20,7 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine import caching
 from prefect.engine.flow_runner import FlowRunner
-from prefect.engine.state import Mapped, Paused, Pending, Resume, Scheduled, State
+from prefect.engine.state import Mapped, Paused, Pending, Resume, Scheduled, State, Success
 from prefect.exceptions import ParameterError, TaskSettingError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import utcnow
@@ -150,7 +150,7 @@ def without_results(flow: Graph, state: State) -> State:
 
 def remember_caches(states: Mapping[Task, State], context: Mapping[str, Any]) -> None:
     for task, state in states.items():
-        if task.cache_for is not None:
+        if type(state) is not Success and task.cache_for is not None:
             for each in state.map_states if isinstance(state, Mapped) else (state,):
                 caching.remember(context["caches"], task, each)
 
@@ -165,12 +165,17 @@ def resume_some(states: dict[Task, State]) -> bool:
         if isinstance(state, Mapped):
             for index, child in enumerate(state.map_states):
                 if isinstance(child, Paused) and agreed(f"{task.name}[{index}]", child):
-                    state.map_states[index] = Resume("Resumed by a person.")
+                    state.map_states[index] = resumed_from(child)
                     resumed = True
         elif isinstance(state, Paused) and agreed(task.name, state):
-            states[task] = Resume("Resumed by a person.")
+            states[task] = resumed_from(state)
             resumed = True
     return resumed
+
+
+def resumed_from(state: Paused) -> Resume:
+    """A paused run goes on with what is known about it, such as the turn of a loop."""
+    return Resume("Resumed by a person.", result=state.result, context=state.context)
 
 
 def agreed(name: str, state: Paused) -> bool:

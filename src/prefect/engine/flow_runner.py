@@ -11,6 +11,7 @@ initialize_run ─▶ check_flow_is_pending_or_running ─▶ check_flow_reached
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date as Date
 from datetime import datetime, timedelta
 from logging import INFO
 from typing import Any, NamedTuple
@@ -87,6 +88,10 @@ class FlowRunner(Runner):
         """Call the state handlers of the flow."""
         return call_each(getattr(self.flow, "state_handlers", ()), self.flow, old_state, new_state)
 
+    def handle_state_change(self, old_state: State, new_state: State) -> State:
+        """As for every runner; a state that takes the place of another one takes over the states of the tasks."""
+        return with_result_of(new_state, super().handle_state_change(old_state, new_state))
+
     # --- the whole run -----------------------------------------------------------------------------------------------
 
     def run(
@@ -116,7 +121,11 @@ class FlowRunner(Runner):
             The state it came to; its result is `{task: state}` for `return_tasks`.
         """
         begun = self.initialize_run(
-            state, dict(task_states or {}), dict(context or {}), dict(task_contexts or {}), dict(parameters or {})
+            state,
+            dict(task_states or {}),
+            dict(context or {}),
+            {task: dict(facts) for task, facts in (task_contexts or {}).items()},
+            dict(parameters or {}),
         )
         with isolated(begun.context):
             self.logger.log(INFO, "Flow '%s': starting", self.flow.name)
@@ -253,7 +262,14 @@ class FlowRunner(Runner):
         new = final_state(state, key_states, terminal_states)
         new.result = return_states
         handler = getattr(self.flow, "terminal_state_handler", None)
-        return (handler(self.flow, new, set(key_states)) or new) if handler else new
+        return with_result_of(new, handler(self.flow, new, set(key_states)) or new) if handler else new
+
+
+def with_result_of(old: State, new: State) -> State:
+    """A state that was put in the place of another one, with the result of that one if it has none."""
+    if new.result is None:
+        new.result = old.result
+    return new
 
 
 def final_state(state: State, key_states: Sequence[State], terminal_states: Sequence[State]) -> State:
@@ -278,11 +294,11 @@ def expanded(states: Iterable[State]) -> list[State]:
 
 def dates(date: Any, scheduled: datetime, warn: Callable[..., None]) -> dict[str, Any]:
     """The keys of the context that tell the days around a run."""
-    moment = scheduled
+    moment: Date = scheduled
     if date is not None:
         try:
-            moment = datetime.fromisoformat(date) if isinstance(date, str) else date
-        except ValueError:
+            moment = date if isinstance(date, Date) else datetime.fromisoformat(date)
+        except (TypeError, ValueError):
             warn("The context holds the date %r, which is no date in ISO 8601; today is taken instead.", date)
     facts: dict[str, Any] = {"date": moment}
     for name, days in (("yesterday", -1), ("today", 0), ("tomorrow", 1)):

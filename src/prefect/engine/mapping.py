@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from prefect.engine.state import Mapped, State, Success
+from prefect.engine.state import Failed, Mapped, State, Success
 from prefect.exceptions import UnmappableError
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ class Elements:
         self.values = values
 
     def __getitem__(self, index: int) -> State:
-        return Success.made(self.values[index])
+        try:
+            return Success.made(self.values[index])
+        except Exception as error:  # of a class that only looks like a sequence
+            return Failed(f"Element {index} cannot be read: {error!r}", result=error)
 
 
 def sources_of(upstream_states: Mapping[Edge, State]) -> list[tuple[Edge, Source]]:
@@ -107,11 +110,14 @@ def elements(value: Any) -> Any:
 
 def flattened(state: State) -> State:
     """The upstream state as it is seen through a flattened edge."""
-    if not state.is_successful():
+    if not state.is_successful() or state.is_skipped():
         return state
     if isinstance(state, Mapped):
         return Mapped(state.message, map_states=[each for child in state.map_states for each in spread(child)])
-    return Success(state.message, result=joined(state.result))
+    try:
+        return Success(state.message, result=joined(state.result))
+    except Exception as error:  # of an iterator that the task returned
+        return Failed(f"The result cannot be flattened: {error!r}", result=error)
 
 
 def joined(value: Any) -> Any:
@@ -129,8 +135,8 @@ def spread(child: State) -> Sequence[State]:
         return [child]
     if isinstance(value, Mapping) or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
         return [child]
-    items = elements(value)
-    return [Success.made(items[index]) for index in range(len(value))]
+    items = Elements(elements(value))
+    return [items[index] for index in range(len(value))]
 
 
 def children_given(state: State | None, count: int) -> list[State | None]:

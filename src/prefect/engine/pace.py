@@ -8,7 +8,5 @@ LARGEST = 4096
 
 def next_size(size: int, seconds: float) -> int:
     """The size of the next chunk, when a chunk of `size` took so many seconds: it at most doubles."""
-    if seconds <= 0:
-        return min(size * 2, LARGEST)
-    fitting = int(size * TARGET_SECONDS / seconds)
+    fitting = int(size * TARGET_SECONDS / max(seconds, 1e-9))
     return max(1, min(fitting, size * 2, LARGEST))

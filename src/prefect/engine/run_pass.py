@@ -25,6 +25,7 @@ from prefect.utilities.context import innermost
 from prefect.utilities.datetimes import utcnow
 
 LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
+NOTHING: Mapping[str, Any] = {}
 LASTING_ROLES = ("init", "work")
 
 
@@ -70,7 +71,17 @@ class Pass:
                 pass
         except KeyboardInterrupt:
             self.interrupted = True
-        return self._final_states(), self.interrupted
+        states = self._final_states()
+        if self.interrupted:
+            self._clean_up(states)
+        return states, self.interrupted
+
+    def _clean_up(self, states: dict[Task, State]) -> None:
+        """After Ctrl-C: give back the resources that were set up, for nothing else will."""
+        for node in self.plan.nodes:
+            if node.task.role == "cleanup" and self.scheduler.states[node.number] is None:
+                upstream = {edge: states[edge.upstream_task] for edge in node.edges}
+                states[node.task] = self._runner(node).run(None, upstream)
 
     def _advance(self) -> bool:
         """Do the next thing. False when there is nothing more to do in this pass."""
@@ -89,11 +100,19 @@ class Pass:
         """The time up to which due runs may start; a pass without patience stays at its beginning."""
         return utcnow() if self.patient else self.began
 
+    def _seconds_to_next(self) -> float | None:
+        """How long until a waiting run is due, if anybody waits for it."""
+        if not self.scheduler.due or not self.patient:
+            return None
+        return max(0.0, (self.scheduler.due[0][0] - utcnow()).total_seconds())
+
     def _sleep(self) -> bool:
         """Wait for the first run that is due. False if there is none to wait for."""
-        if not self.scheduler.due or not self.patient:
+        if not self.scheduler.due:
             return False
         first = self.scheduler.due[0][0]
+        if not self.patient:
+            return first <= self.began
         time.sleep(max(0.0, min((first - utcnow()).total_seconds(), LONGEST_SLEEP)))
         return True
 
@@ -117,7 +136,7 @@ class Pass:
             run_task,
             self._runner(node),
             self.flow_facts,
-            self._facts(node) if self.contexts else {"task_slug": node.slug, "task_id": node.slug},
+            self.contexts.get(node.task, NOTHING),
             self._upstream(node),
             self.scheduler.states[node.number],
             extra_context={"task_name": task.name, "task_tags": task.tags, "task_index": None},
@@ -130,7 +149,7 @@ class Pass:
             run_children,
             runner,
             self.flow_facts,
-            self._facts(node),
+            self.contexts.get(node.task, NOTHING),
             sources,
             indices,
             [states[index] for index in indices],
@@ -140,7 +159,10 @@ class Pass:
     def _collect(self) -> None:
         """Take in the outcome of what is done first."""
         futures = {ticket: future for ticket, (future, _) in self.in_flight.items()}
-        ticket, outcome = self.executor.next_done(futures)
+        done = self.executor.next_done(futures, self._seconds_to_next())
+        if done is None:
+            return
+        ticket, outcome = done
         _, instruction = self.in_flight.pop(ticket)
         self._take_in(instruction, outcome)
 
@@ -161,15 +183,10 @@ class Pass:
         runner = self.runner_class(task=node.task, state_handlers=self.handlers, flow_result=self.result)
         if self.reporter is not SILENT:
             runner.reporter = self.reporter
+        runner.slug = node.slug
         if node.constants:
             runner.constants = node.constants
         return runner
-
-    def _facts(self, node: Node) -> dict[str, Any]:
-        facts = {"task_slug": node.slug, "task_id": node.slug}
-        if node.task in self.contexts:
-            facts |= self.contexts[node.task]
-        return facts
 
     def _upstream(self, node: Node) -> dict[Edge, State]:
         states: Any = self.scheduler.states
@@ -183,14 +200,16 @@ class Pass:
         runner = self._runner(node)
         upstream = self._upstream(node)
         given = self.scheduler.states[node.number]
-        state = runner.run(given, upstream, self._facts(node), is_mapped_parent=True)
+        state = runner.run(given, upstream, self.contexts.get(node.task), is_mapped_parent=True)
         if not isinstance(state, Mapped):
             self.scheduler.ended(node.number, state)
             return
         runner.speak_at(DEBUG)
-        count = mapping.width(upstream) if state is given else state.n_map_states
+        again = state is given  # a state of an earlier pass is not ours to change
+        count = mapping.width(upstream) if again else state.n_map_states
         self.maps[node.number] = (runner, mapping.sources_of(upstream))
-        self.scheduler.opened(node.number, Mapped(state.message), mapping.children_given(given, count))
+        parent = Mapped(state.message) if again else state
+        self.scheduler.opened(node.number, parent, mapping.children_given(given, count))
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -210,7 +229,7 @@ class Pass:
 
     @staticmethod
     def _cancelled() -> State:
-        return Cancelled("The run was interrupted before this task ran.")
+        return Cancelled("The run was interrupted before this task was over.")
 
 
 def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bool) -> Scheduler:

@@ -81,10 +81,11 @@ class Runner:
             raise ENDRUN(Failed(f"A state handler failed: {error!r}", result=error)) from error
 
     def _report(self, old_state: State, new_state: State) -> Report:
+        index = lookup("map_index")
         return Report(
             flow_run_id=lookup("flow_run_id"),
             task=lookup("task_slug"),
-            map_index=lookup("map_index", -1),
+            map_index=-1 if index is None else index,
             run_count=lookup("task_run_count", 1),
             old=old_state,
             new=new_state,
@@ -127,4 +128,4 @@ def step(method: Step[AnyRunner, P]) -> Step[AnyRunner, P]:
             raise ENDRUN(new)
         return new
 
-    return stepped
+    return stepped  # type: ignore[return-value]  # the wrapper keeps the signature

@@ -51,12 +51,14 @@ class Children:
     """The children of one mapped task: their states, and which of them have not been given out yet.
 
     `cursor` passes over all indices once; a child that had to wait when it passed comes back through `late`.
+    `followers` are the tasks behind a lane, each once.
     """
 
-    __slots__ = ("cursor", "fresh", "late", "left", "states")
+    __slots__ = ("cursor", "followers", "fresh", "late", "left", "states")
 
-    def __init__(self, given: list[State | None]) -> None:
+    def __init__(self, given: list[State | None], followers: Iterable[int]) -> None:
         self.states = given
+        self.followers = tuple(dict.fromkeys(followers))
         self.fresh = not any(given)
         self.left = len(given) if self.fresh else sum(1 for state in given if not is_over(state))
         self.cursor = 0
@@ -197,7 +199,7 @@ class Scheduler:
             given: one state or None for each child.
         """
         self.states[number] = parent
-        children = self.children[number] = Children(given)
+        children = self.children[number] = Children(given, self.plan.after_opening[number])
         parent.map_states = children.states
         self._report(self.plan.after_opening[number])
         if children.states:
@@ -213,7 +215,7 @@ class Scheduler:
             self._set_aside(number, index, state)
             return
         children.left -= 1
-        for follower in self.plan.after_opening[number]:
+        for follower in children.followers:
             if follower in self.children:
                 self._follow(follower, index)
         if not children.left:

@@ -74,6 +74,8 @@ def without(signal: PrefectStateSignal, state: State) -> State | tuple[Any, ...]
     """A state to travel beside the signal, which must not hold the signal again."""
     if state.result is not signal:
         return state
+    plain: Any
+    slots: dict[str, Any]
     plain, slots = object.__getstate__(state)  # type: ignore[misc]
     return (type(state), plain, {**slots, "_held": None})
 

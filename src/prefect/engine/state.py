@@ -195,6 +195,8 @@ class State:
         return f'<{name}: "{self.message}">' if self.message else f"<{name}>"
 
     def __getstate__(self) -> Any:
+        plain: Any
+        slots: dict[str, Any]
         plain, slots = object.__getstate__(self)  # type: ignore[misc]
         value = self.result
         if isinstance(value, BaseException) and not can_travel(value):

@@ -24,7 +24,8 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 from prefect.configuration import config
 from prefect.core.task import Task
 from prefect.engine import caching, mapping, readiness, retrying
-from prefect.engine.calling import call
+from prefect.engine.calling import AlarmRang, call
+from prefect.engine.readiness import all_plain
 from prefect.engine.reporting import SILENT
 from prefect.engine.result.base import Result
 from prefect.engine.runner import Runner, call_each, reraise_if_asked, step
@@ -39,6 +40,7 @@ from prefect.engine.state import (
     Resume,
     Retrying,
     Running,
+    Scheduled,
     Skipped,
     State,
     Success,
@@ -46,7 +48,7 @@ from prefect.engine.state import (
     TriggerFailed,
     unwrapped,
 )
-from prefect.exceptions import PrefectSignal, TaskTimeoutSignal, UnmappableError
+from prefect.exceptions import TaskTimeoutSignal, UnmappableError
 from prefect.triggers import all_successful
 from prefect.utilities.context import Derived, context, lookup, pop, top
 from prefect.utilities.datetimes import utcnow
@@ -73,6 +75,7 @@ class Needs:
         begin: working out where the run begins, even if it has not begun.
         ready: the checks on the task's own state, even if it is plainly `Pending`.
         upstream: the checks on upstream states, even if all are plainly `Success`.
+        trigger: asking the trigger, even if all upstream states are plainly `Success`.
         load: loading upstream values.
         name: working out a name of the run.
         target: looking for a value at the target.
@@ -86,6 +89,7 @@ class Needs:
     begin: bool
     ready: bool
     upstream: bool
+    trigger: bool
     load: bool
     name: bool
     target: bool
@@ -101,8 +105,8 @@ class Needs:
         return cls(
             begin="initialize_run" in changed,
             ready=bool(changed & {"check_task_is_ready", "check_task_reached_start_time"}),
-            upstream=task.trigger is not all_successful
-            or bool(changed & {"check_upstream_finished", "check_upstream_skipped", "check_task_trigger"}),
+            upstream=bool(changed & {"check_upstream_finished", "check_upstream_skipped"}),
+            trigger=task.trigger is not all_successful or "check_task_trigger" in changed,
             load="load_results" in changed,
             name=task.task_run_name is not None or "set_task_run_name" in changed,
             target=task.target is not None or "check_target" in changed,
@@ -135,11 +139,12 @@ def needs_help(task: Task) -> bool:
 
 IN_MEMORY = Result()
 STEPS = (
-    "initialize_run get_task_inputs set_task_to_running get_task_run_state handle_state_change check_task_is_ready check_task_reached_start_time check_upstream_finished check_upstream_skipped load_results "
+    "call_runner_target_handlers handle_state_change initialize_run check_task_is_ready check_task_reached_start_time "
+    "check_upstream_finished check_upstream_skipped load_results get_task_inputs set_task_to_running get_task_run_state "
     "check_task_ready_to_map set_task_run_name check_target check_task_is_cached check_task_trigger cache_result "
     "check_for_retry check_task_is_looping"
 ).split()
-PLAIN = Needs(*[False] * 11)
+PLAIN = Needs(*[False] * 12)
 FRESH = Pending.made()
 
 
@@ -153,10 +158,12 @@ class TaskRunner(Runner):
 
     Attributes:
         constants: the arguments of `run` that are the same in every run.
+        slug: the identifier of the task in its flow.
         changed: the steps that a subclass overrides.
     """
 
     constants: Mapping[str, Any] = {}
+    slug: str | None = None
     changed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -177,9 +184,10 @@ class TaskRunner(Runner):
         result = task.result or flow_result or IN_MEMORY
         self.result = result if task.target is None else result.at(task.target)
         self.needs = PLAIN if is_plain(self) else Needs.of(self)
-        self.quiet = not (task.state_handlers or self.state_handlers)
+        self.quiet = not (task.state_handlers or self.state_handlers or "call_runner_target_handlers" in self.changed)
         self.short = self.quiet and self.needs is PLAIN
-        self.speak_at(DEBUG if task.auto_generated else INFO)
+        self.level = DEBUG if task.auto_generated else INFO
+        self.logged = task.logger.isEnabledFor(self.level)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.task.name}>"
@@ -217,6 +225,8 @@ class TaskRunner(Runner):
         facts = {
             "task_name": task.name,
             "task_full_name": FULL_NAME,
+            "task_slug": self.slug,
+            "task_id": self.slug,
             "task_tags": task.tags,
             "task_run_count": 1,
             "task_run_id": RUN_ID,
@@ -231,12 +241,13 @@ class TaskRunner(Runner):
             if state is None and not self.needs.begin:
                 state = FRESH if self.quiet else Pending.made(tags=task.tags)
             else:
-                state, _ = self.initialize_run(state, facts)
+                state, more = self.initialize_run(state, facts)
+                facts.update(more)
             if self.logged:
                 self._log("starting")
             while True:
                 short = self.short and state is FRESH and self.reporter is SILENT and not is_mapped_parent
-                if short and readiness.all_plain(upstream_states):
+                if short and all_plain(upstream_states):
                     state = self._short_turn(upstream_states)
                 else:
                     state = self._turn(state, upstream_states, is_mapped_parent)
@@ -259,8 +270,8 @@ class TaskRunner(Runner):
             if needs.ready or type(state) is not Pending:
                 state = self.check_task_is_ready(state)
                 state = self.check_task_reached_start_time(state)
-            guarded = needs.upstream or not readiness.all_plain(upstream_states)
-            if guarded:
+            plain = all_plain(upstream_states)
+            if needs.upstream or not plain:
                 state = self.check_upstream_finished(state, upstream_states)
                 state = self.check_upstream_skipped(state, upstream_states)
             if needs.load:
@@ -274,7 +285,7 @@ class TaskRunner(Runner):
                 state = self.check_target(state, inputs)
             elif needs.cached or type(state) is Cached:
                 state = self.check_task_is_cached(state, inputs)
-            if guarded:
+            if needs.trigger or not plain:
                 state = self.check_task_trigger(state, upstream_states)
             state = self.set_task_to_running(state, inputs)
             state = self.get_task_run_state(state, inputs)
@@ -362,13 +373,13 @@ class TaskRunner(Runner):
     @step
     def check_task_ready_to_map(self, state: State, upstream_states: UpstreamStates) -> State:
         """End the run of a mapped task as `Mapped`, which says how many children it has."""
-        if isinstance(state, Mapped):
-            raise ENDRUN(state)
         try:
             count = mapping.width(upstream_states)
         except UnmappableError as error:
             self.logger.error("%s", error)
             raise ENDRUN(Failed(str(error), result=error)) from error
+        if isinstance(state, Mapped):
+            raise ENDRUN(state)
         raise ENDRUN(Mapped(f"Mapped over {count} elements.", n_map_states=count))
 
     def set_task_run_name(self, inputs: Mapping[str, Any]) -> None:
@@ -399,8 +410,8 @@ class TaskRunner(Runner):
         """Ask the trigger; where it refuses, the run ends as `TriggerFailed`."""
         try:
             passed = self.task.trigger(upstream_states)
-        except PrefectSignal as signal:
-            raise ENDRUN(signal.state) from signal  # type: ignore[attr-defined]
+        except (PrefectStateSignal, ENDRUN) as signal:
+            raise ENDRUN(signal.state) from signal
         except Exception as error:
             reraise_if_asked(error)
             self.logger.exception("The trigger of %r failed", self.task)
@@ -432,6 +443,8 @@ class TaskRunner(Runner):
                 value = call(task.run, inputs, task.timeout, task.logger if task.log_stdout else None)
             else:
                 value = task.run(**inputs)
+        except AlarmRang:  # of the task around this flow run
+            raise
         except TaskTimeoutSignal as signal:
             return TimedOut(f"The task ran longer than its timeout of {task.timeout} s.", result=signal)
         except LOOP as signal:
@@ -465,6 +478,9 @@ class TaskRunner(Runner):
         state = signal.state
         if type(state) is Success and state.result is not signal:
             state.result = self._held(state.result, inputs)
+        if isinstance(state, Scheduled) and lookup("task_loop_count") is not None:
+            state.result = lookup("task_loop_result")
+            state.context["task_loop_count"] = lookup("task_loop_count")
         return state
 
     # --- afterwards --------------------------------------------------------------------------------------------------

@@ -50,10 +50,11 @@ class Executor:
         """The values of futures, in the same nesting of lists, tuples, sets and dicts."""
         raise NotImplementedError(f"{type(self).__name__} has to write `wait`.")
 
-    def next_done(self, futures: Mapping[int, Any]) -> tuple[int, Any]:
+    def next_done(self, futures: Mapping[int, Any], timeout: float | None = None) -> tuple[int, Any] | None:
         """Wait for one of several futures, given by number; the number and the value of the one that is done.
 
-        An executor that can tell which is done first should say so; this one waits for the oldest.
+        An executor that can tell which is done first should say so, and return None if none is done within `timeout`
+        seconds; this one waits for the oldest.
         """
         number = next(iter(futures))
         return number, self.wait(futures[number])

@@ -92,8 +92,8 @@ def ambient() -> dict[str, Any]:
 
 @contextmanager
 def isolated(values: dict[str, Any]) -> Iterator[None]:
-    """A stack of this one layer: what a flow run starts from, whatever surrounds it."""
-    token = top.set((values, None, True))
+    """A stack of this layer over the user's own: what a flow run starts from, whatever run surrounds it."""
+    token = top.set((values, (ambient(), None, False), True))
     try:
         yield
     finally:

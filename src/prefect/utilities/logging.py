@@ -157,7 +157,7 @@ class StdoutHandler(logging.StreamHandler[TextIO]):
 
     @property
     def stream(self) -> TextIO:
-        return self.pinned or sys.stdout
+        return self.pinned or getattr(sys.stdout, "behind", sys.stdout)  # behind: a stream that logs what is printed
 
     @stream.setter
     def stream(self, value: TextIO | None) -> None:

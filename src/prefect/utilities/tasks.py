@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from prefect.core.graph import Graph
 from prefect.core.lift import as_task as as_task
 from prefect.core.lift import opened
+from prefect.core.parameter import Parameter
 from prefect.core.task import Task
 from prefect.engine.signals import PAUSE
-from prefect.exceptions import FlowContextMissing, GraphError, GraphTypeError
+from prefect.exceptions import FlowContextMissing, GraphError, GraphTypeError, TaskSettingError
 from prefect.tasks.core.constants import Constant
 from prefect.tasks.core.function import FunctionTask
 from prefect.utilities.context import context, lookup
@@ -73,9 +75,17 @@ def exponential_backoff(
         jitter: the part of a delay that is random: 0.5 gives half to the whole of it, 0 always the whole.
     """
     first, longest = (each.total_seconds() if isinstance(each, timedelta) else each for each in (base, max_delay))
+    if first < 0 or factor <= 0 or longest < 0 or not 0 <= jitter <= 1:
+        raise TaskSettingError(
+            f"exponential_backoff(base={base!r}, factor={factor!r}, max_delay={max_delay!r}, jitter={jitter!r}) makes "
+            "no delays: base and max_delay must not be negative, factor must be above 0, and jitter between 0 and 1."
+        )
 
     def delay(run_count: int) -> timedelta:
-        whole = min(first * factor ** min(run_count - 1, 1000), longest)
+        try:
+            whole = min(first * float(factor) ** (run_count - 1), longest)
+        except OverflowError:
+            whole = longest
         return timedelta(seconds=whole * (1 - jitter * random.random()))
 
     return delay
@@ -98,7 +108,7 @@ def defaults_from_attrs(*attr_args: str) -> Callable[[Callable[..., R]], Callabl
     """
 
     def decorate(run: Callable[..., R]) -> Callable[..., R]:
-        positions = tuple(run.__code__.co_varnames[1 : run.__code__.co_argcount])
+        positions = tuple(inspect.signature(run).parameters)[1:]
 
         @functools.wraps(run)
         def with_defaults(self: Task, *args: Any, **kwargs: Any) -> R:
@@ -149,7 +159,13 @@ def mappable(value: Any, flow: Graph) -> tuple[Task, dict[str, bool]]:
     if not isinstance(value, (Task, EdgeAnnotation, Sequence)):
         raise GraphTypeError(f"`apply_map` cannot map over {value!r}: give it a task, a sequence or `unmapped(...)`.")
     inner, annotations = opened(value)
-    return as_task(inner, flow), annotations
+    task = as_task(inner, flow)
+    if isinstance(task, Constant) and annotations.get("mapped", True):
+        task.auto_generated = False  # a value to map over must stay a task, and not be folded into those it feeds
+    return task, annotations
+
+
+FIXED = (Constant, Parameter)
 
 
 class MappedCopy:
@@ -172,7 +188,7 @@ class MappedCopy:
         for edge in self.inner.edges:
             self._connect(edge)
         for task in self.inner.tasks:
-            if task not in self.annotations and task not in self.outside and not isinstance(task, Constant):
+            if task not in self.annotations and task not in self.outside and not isinstance(task, FIXED):
                 self._widen(task)
 
     def _connect(self, edge: Edge) -> None:
@@ -181,9 +197,13 @@ class MappedCopy:
             edge.upstream_task,
             edge.downstream_task,
             key=edge.key,
-            mapped=annotations.get("mapped", edge.upstream_task not in self.outside),
+            mapped=annotations.get("mapped", self._is_lane(edge.upstream_task)),
             flattened=annotations.get("flattened", edge.flattened),
         )
+
+    def _is_lane(self, task: Task) -> bool:
+        """Does a task have a child for each element? What was there before, and plain values, are the same for all."""
+        return task in self.annotations or not (task in self.outside or isinstance(task, FIXED))
 
     def _widen(self, task: Task) -> None:
         """Give a task with no upstream task of its own every argument, so that all lanes have the same width."""

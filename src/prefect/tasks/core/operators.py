@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from operator import attrgetter
 from typing import Any
 
 from prefect.core.algebra import operator
 from prefect.core.task import Task
 
-NO_DEFAULT: Any = type("NoDefault", (), {"__repr__": lambda self: "no default"})()
+
+class NoDefault(Enum):
+    """Stands for a default that was not given; a member of an enum stays itself when it is pickled."""
+
+    NO_DEFAULT = "no default"
+
+
+NO_DEFAULT: Any = NoDefault.NO_DEFAULT
 
 
 @operator("+")

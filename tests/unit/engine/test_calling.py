@@ -1,0 +1,234 @@
+"""Calling the user's function: timeouts, prints, coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from prefect import context
+from prefect.engine.calling import call
+from prefect.exceptions import PrefectException, TaskTimeoutSignal
+from prefect.utilities.logging import get_logger
+
+LOGGER = get_logger("calling")
+
+
+def spin(seconds=1.0):
+    """Busy for a while, in steps that a signal may interrupt."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.001)
+    return "done"
+
+
+def add(x, y):
+    return x + y
+
+
+# Timeouts
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 5, 0.5])
+def test_a_call_in_time_returns_its_value(timeout):
+    assert call(add, {"x": 1, "y": 2}, timeout=timeout) == 3
+
+
+def test_a_call_that_takes_longer_is_interrupted_after_a_part_of_a_second():
+    begun = time.monotonic()
+
+    with pytest.raises(TaskTimeoutSignal, match="0.02"):
+        call(spin, {}, timeout=0.02)
+    assert time.monotonic() - begun < 0.5
+
+
+def test_the_alarm_cannot_be_swallowed_by_except_exception():
+    def careless():
+        try:
+            spin()
+        except Exception:
+            return "swallowed"
+
+    with pytest.raises(TaskTimeoutSignal):
+        call(careless, {}, timeout=0.02)
+
+
+def test_no_alarm_is_left_behind():
+    before = signal.getsignal(signal.SIGALRM)
+
+    call(add, {"x": 1, "y": 2}, timeout=0.5)
+    with pytest.raises(TaskTimeoutSignal):
+        call(spin, {}, timeout=0.01)
+
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_an_inner_timeout_does_not_touch_the_outer_one():
+    def outer():
+        with pytest.raises(TaskTimeoutSignal, match="0.01"):
+            call(spin, {}, timeout=0.01)
+        return spin()
+
+    with pytest.raises(TaskTimeoutSignal, match="0.05"):
+        call(outer, {}, timeout=0.05)
+
+
+def test_an_outer_timeout_rings_inside_an_inner_call_with_a_longer_one():
+    begun = time.monotonic()
+
+    with pytest.raises(TaskTimeoutSignal, match="0.02"):
+        call(lambda: call(spin, {}, timeout=0.9), {}, timeout=0.02)
+    assert time.monotonic() - begun < 0.5
+
+
+def test_in_another_thread_a_timeout_cannot_be_kept_and_that_is_logged(caplog):
+    values = []
+    thread = threading.Thread(target=lambda: values.append(call(add, {"x": 1, "y": 2}, timeout=0.5)))
+
+    thread.start()
+    thread.join()
+
+    assert values == [3]
+    assert "cannot be kept" in caplog.text
+
+
+# Prints
+
+
+def test_printed_lines_go_to_the_log(caplog, capsys):
+    def chatty():
+        print("one\ntwo")
+        print()
+        print("three", end="")
+
+    with caplog.at_level(logging.INFO):
+        call(chatty, {}, stdout=LOGGER)
+
+    assert [record.message for record in caplog.records] == ["one", "two", "three"]
+    assert "one" not in capsys.readouterr().out.splitlines()
+
+
+def test_an_unfinished_line_is_logged_even_if_the_call_fails(caplog):
+    def breaking():
+        print("half a li", end="")
+        raise ValueError
+
+    with caplog.at_level(logging.INFO), pytest.raises(ValueError):
+        call(breaking, {}, stdout=LOGGER)
+
+    assert [record.message for record in caplog.records] == ["half a li"]
+
+
+def test_stdout_is_given_back(capsys):
+    before = sys.stdout
+    call(print, {"sep": ""}, stdout=LOGGER)
+
+    assert sys.stdout is before
+
+
+# Coroutines
+
+
+async def later(value):
+    await asyncio.sleep(0)
+    return value, context.get("colour")
+
+
+def test_a_coroutine_is_awaited():
+    with context(colour="red"):
+        assert call(later, {"value": 1}) == (1, "red")
+
+
+def test_calls_share_one_event_loop():
+    async def loop():
+        return asyncio.get_running_loop()
+
+    assert call(loop, {}) is call(loop, {})
+
+
+def test_a_coroutine_is_awaited_where_a_loop_is_running_already():
+    async def notebook():
+        with context(colour="red"):
+            return call(later, {"value": 1})
+
+    assert asyncio.run(notebook()) == (1, "red")
+
+
+def test_a_coroutine_may_call_a_coroutine_in_turn():
+    async def outer():
+        return call(later, {"value": 2})
+
+    async def notebook():
+        return call(outer, {})
+
+    assert call(outer, {}) == (2, None)
+    assert asyncio.run(notebook()) == (2, None)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_slow_coroutine_is_cancelled(beside):
+    async def slow():
+        await asyncio.sleep(5)
+
+    async def notebook():
+        call(slow, {}, timeout=0.02)
+
+    with pytest.raises(TaskTimeoutSignal, match="0.02"):
+        asyncio.run(notebook()) if beside else call(slow, {}, timeout=0.02)
+
+
+def test_the_timeout_of_something_awaited_is_an_error_of_the_task():
+    async def impatient():
+        async with asyncio.timeout(0.001):
+            await asyncio.sleep(5)
+
+    with pytest.raises(TimeoutError):
+        call(impatient, {}, timeout=5)
+
+
+def test_a_cancelled_coroutine_is_an_error_of_the_task():
+    async def awaits_what_was_cancelled():
+        inner = asyncio.ensure_future(asyncio.sleep(5))
+        inner.cancel()
+        await inner
+
+    with pytest.raises(PrefectException, match="cancelled"):
+        call(awaits_what_was_cancelled, {})
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_sys_exit_in_a_coroutine_comes_out_and_the_loop_lives_on(beside):
+    async def leaving():
+        sys.exit(3)
+
+    async def notebook():
+        with pytest.raises(SystemExit):
+            call(leaving, {})
+        return call(later, {"value": 1})
+
+    if beside:
+        assert asyncio.run(notebook()) == (1, None)
+        return
+    with pytest.raises(SystemExit):
+        call(leaving, {})
+    assert call(later, {"value": 1}) == (1, None)
+
+
+def test_log_lines_written_while_prints_are_logged_go_to_the_terminal_once(capsys, caplog):
+    def chatty():
+        print("printed")
+        LOGGER.info("logged")
+        call(print, {"sep": ""}, stdout=LOGGER)
+        call(lambda: print("inside"), {}, stdout=LOGGER)
+
+    with caplog.at_level(logging.INFO, "prefect"):
+        call(chatty, {}, stdout=LOGGER)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("| ")[2] for line in lines] == ["printed", "logged", "inside"]

@@ -1,0 +1,33 @@
+"""How many children of a map run in one go."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect.engine.pace import LARGEST, TARGET_SECONDS, next_size
+
+
+def test_quick_children_run_in_larger_and_larger_chunks():
+    assert next_size(1, TARGET_SECONDS / 1000) == 2
+    assert next_size(2, 0) == 4
+
+
+def test_slow_children_run_one_by_one():
+    assert next_size(64, 10) == 1
+
+
+def test_a_chunk_takes_about_the_time_it_should():
+    assert next_size(100, TARGET_SECONDS * 2) == 50
+
+
+@given(st.integers(1, LARGEST), st.floats(0, 1e6))
+def test_the_size_stays_within_its_bounds(size, seconds):
+    assert 1 <= next_size(size, seconds) <= min(2 * size, LARGEST)
+
+
+@given(st.integers(1, LARGEST), st.floats(0, 1e3), st.floats(0, 1e3))
+def test_slower_children_never_make_larger_chunks(size, one, other):
+    quick, slow = sorted([one, other])
+
+    assert next_size(size, slow) <= next_size(size, quick)
