@@ -20,8 +20,8 @@ ROOT = Path(prefect.__file__).parent
 LAYERS: tuple[tuple[str, str], ...] = (
     (
         "ground",
-        "exceptions utilities utilities.collections utilities.datetimes utilities.edges utilities.hashing "
-        "utilities.importing utilities.lazy utilities.serialization utilities.version",
+        "exceptions utilities utilities.code utilities.collections utilities.datetimes utilities.edges "
+        "utilities.hashing utilities.importing utilities.lazy utilities.serialization utilities.version",
     ),
     ("settings", "configuration utilities.configuration utilities.context utilities.logging utilities.debug"),
     (
@@ -38,10 +38,13 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("doors", "cli.* prefect"),
 )
 
-FRONT_DOORS = ("prefect", "core", "engine", "tasks", "executors", "utilities")
+FRONT_DOORS = ("prefect", "core", "engine", "tasks", "executors", "schedules", "schedules.clocks", "utilities")
 """Packages that forward names from all layers, by strings: their own imports have to lie on the ground."""
 
-SLOW_OR_OPTIONAL = "ast asyncio cloudpickle dask difflib distributed graphviz pandas psycopg sqlite3 tempfile tomllib"
+SLOW_OR_OPTIONAL = (
+    "ast asyncio cloudpickle croniter dask dateutil difflib distributed "
+    "graphviz pandas psycopg sqlite3 tempfile tomllib"
+)
 """What may be imported inside a function."""
 
 
@@ -163,7 +166,8 @@ def test_every_module_has_its_place(module: str) -> None:
 @pytest.mark.parametrize("module", modules())
 def test_a_module_imports_only_from_its_own_layer_or_lower_ones(module: str) -> None:
     own = layer_of(module)
-    assert own is not None
+    if own is None:
+        pytest.skip("It has no place yet; the test above says so.")
     upward = [f"{each}, of the layer {LAYERS[height(name)][0]!r}" for each, name in ours(module) if height(name) > own]
 
     assert not upward, f"The layer of {module} is {LAYERS[own][0]!r}, but:\n" + "\n".join(upward)

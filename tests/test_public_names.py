@@ -59,6 +59,20 @@ DOORS: dict[str, dict[str, str]] = {
         "Executor": "prefect.executors.base",
         "LocalExecutor": "prefect.executors.local",
     },
+    "prefect.schedules": {
+        "CronSchedule": "prefect.schedules.schedules",
+        "IntervalSchedule": "prefect.schedules.schedules",
+        "RRuleSchedule": "prefect.schedules.schedules",
+        "Schedule": "prefect.schedules.schedules",
+    },
+    "prefect.schedules.clocks": {
+        "Clock": "prefect.schedules.clocks.base",
+        "ClockEvent": "prefect.schedules.clocks.base",
+        "CronClock": "prefect.schedules.clocks.cron",
+        "DatesClock": "prefect.schedules.clocks.dates",
+        "IntervalClock": "prefect.schedules.clocks.interval",
+        "RRuleClock": "prefect.schedules.clocks.rrule",
+    },
     "prefect.tasks.core": {
         "Constant": "prefect.tasks.core.constants",
         "Dict": "prefect.tasks.core.collections",

@@ -65,6 +65,7 @@ __getattr__, __dir__, __all__ = front_door(
         "engine",
         "exceptions",
         "executors",
+        "schedules",
         "serialization",
         "tasks",
         "triggers",

@@ -21,6 +21,8 @@ BaseException
         │   └── GraphTypeError         (TypeError)
         ├── ParameterError             (ValueError)  unknown, missing or duplicate parameters
         ├── UnmappableError            (TypeError)   a value that has no elements in order
+        ├── ScheduleError              (ValueError)  a schedule that cannot be, such as a cron line with a mistake
+        │   └── ScheduleTypeError      (TypeError)
         ├── RunnerError                (TypeError)   arguments that a runner does not take
         ├── SecretMissing              (ValueError)  a secret that is set nowhere
         ├── ConfigurationError         (ValueError)  a configuration file or variable that cannot be read
@@ -103,6 +105,14 @@ class ParameterError(PrefectException, ValueError):
 
 class UnmappableError(PrefectException, TypeError):
     """A task is mapped over a value whose elements have no order or cannot be counted."""
+
+
+class ScheduleError(PrefectException, ValueError):
+    """A schedule cannot be: a setting has a value that it cannot have, or no time is left."""
+
+
+class ScheduleTypeError(ScheduleError, TypeError):
+    """A setting of a schedule has a type that it cannot have."""
 
 
 class RunnerError(PrefectException, TypeError):

@@ -1,4 +1,4 @@
-"""The guide, "Task Inputs and Outputs": tasks exchange whatever cloudpickle can carry, and can be carried themselves."""
+"""The guide, "Task Inputs and Outputs": tasks exchange what cloudpickle can carry, and can be carried themselves."""
 
 from __future__ import annotations
 

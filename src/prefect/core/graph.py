@@ -116,19 +116,21 @@ class Graph:
             and (task_type is None or isinstance(task, task_type))
         ]
 
-    def parameters(self) -> set[Parameter]:
-        """The parameters among the tasks."""
+    def parameters(self) -> OrderedView[Parameter]:
+        """The parameters among the tasks, in the order they were added."""
         if "parameters" not in self._memo:
-            self._memo["parameters"] = {task for task in self.slugs if isinstance(task, Parameter)}
-        return set(self._memo["parameters"])
+            found = {task: None for task in self.slugs if isinstance(task, Parameter)}
+            self._memo["parameters"] = OrderedView(found)
+        parameters: OrderedView[Parameter] = self._memo["parameters"]
+        return parameters
 
-    def root_tasks(self) -> set[Task]:
-        """The tasks that run after no other."""
-        return {task for task in self.tasks if not self._into[task]}
+    def root_tasks(self) -> OrderedView[Task]:
+        """The tasks that run after no other, in the order they were added."""
+        return OrderedView({task: None for task in self.tasks if not self._into[task]})
 
-    def terminal_tasks(self) -> set[Task]:
-        """The tasks that no other runs after."""
-        return {task for task in self.tasks if not self._out[task]}
+    def terminal_tasks(self) -> OrderedView[Task]:
+        """The tasks that no other runs after, in the order they were added."""
+        return OrderedView({task: None for task in self.tasks if not self._out[task]})
 
     def reference_tasks(self) -> set[Task]:
         """The tasks whose states decide the state of a run: those set, or else the last ones."""
@@ -311,7 +313,10 @@ class Graph:
         if isinstance(task, Parameter):
             raise self._fed_parameter(task)
         if edge.mapped and lookup("mapped"):
-            raise GraphError(f"{task!r} is mapped inside `apply_map`, which maps already. Use `unmapped`, or flatten.")
+            raise GraphError(
+                f"{task!r} is mapped inside `apply_map`, whose tasks are all mapped already. "
+                "Call it without `.map` or `mapped`, or map it outside."
+            )
         if edge.key is not None:
             self._check_key(task, edge.key)
 
@@ -461,12 +466,13 @@ class Graph:
 
     def _check_substitute(self, old: Task, new: Task) -> None:
         """Refuse before anything is changed."""
-        keys = [edge.key for edge in self._into[old] if edge.key is not None]
-        for key in (*keys, *self.constants.get(old, ())):
-            if new is not old:
-                self._check_key(new, key)
+        if new is old:
+            return
         if self._into[old] and isinstance(new, Parameter):
             raise self._fed_parameter(new)
+        for key in (*(edge.key for edge in self._into[old]), *self.constants.get(old, ())):
+            if key is not None:
+                self._check_key(new, key)
 
     def _remove(self, task: Task) -> None:
         for edge in [*self._into.pop(task), *self._out.pop(task)]:

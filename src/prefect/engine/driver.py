@@ -11,7 +11,7 @@ for each time of the schedule (or once):
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -21,7 +21,7 @@ from prefect.core.task import Task
 from prefect.engine import caching
 from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.state import Mapped, Paused, Pending, Resume, Scheduled, State, Success
-from prefect.exceptions import ParameterError, TaskSettingError
+from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import utcnow
 
@@ -60,8 +60,9 @@ def run_flow(
 
     Raises:
         ParameterError: parameters are unknown or missing.
+        ScheduleError: the schedule has no time left.
     """
-    check_parameters(flow, parameters)
+    check_parameters(flow, parameters, supplied_by_clocks(schedule))
     flow.validate()
     final: State | None = None
     for start_time, defaults in starts(schedule):
@@ -88,15 +89,23 @@ def run_flow(
     return final
 
 
-def check_parameters(flow: Graph, given: Mapping[str, Any]) -> None:
+def check_parameters(flow: Graph, given: Mapping[str, Any], supplied: Collection[str] = ()) -> None:
+    """Refuse unknown parameters and missing ones; those supplied later, by clocks, are not missing."""
     known = {parameter.name: parameter for parameter in flow.parameters()}
     unknown = ", ".join(repr(name) for name in given if name not in known)
     if unknown:
         has = ", ".join(map(repr, known)) or "no parameters"
         raise ParameterError(f"{flow!r} has no parameter {unknown}; it has {has}.")
-    missing = ", ".join(repr(name) for name, each in known.items() if each.required and name not in given)
+    there = {*given, *supplied}
+    missing = ", ".join(repr(name) for name, each in known.items() if each.required and name not in there)
     if missing:
         raise ParameterError(f"{flow!r} needs a value for the parameter {missing}: flow.run(parameters={{...}}).")
+
+
+def supplied_by_clocks(schedule: Any) -> set[str]:
+    """The parameters for which every clock has a value, so that no run lacks it."""
+    supplied = [set(clock.parameter_defaults) for clock in getattr(schedule, "clocks", ())]
+    return set.intersection(*supplied) if supplied else set()
 
 
 def starts(schedule: Any) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
@@ -106,7 +115,7 @@ def starts(schedule: Any) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
         return
     events = schedule.next(1, return_events=True)
     if not events:
-        raise TaskSettingError("The schedule has no time left to run at.")
+        raise ScheduleError("The schedule has no time left to run at: flow.run(run_on_schedule=False) runs now.")
     while events:
         yield events[0].start_time, events[0].parameter_defaults or {}
         events = schedule.next(1, return_events=True)

@@ -241,7 +241,7 @@ class FlowRunner(Runner):
         if interrupted:
             return Cancelled("The run was interrupted.", result=wanted)
         references = expanded(states[task] for task in self.flow.reference_tasks())
-        terminal = expanded(states[task] for task in self.flow.terminal_tasks())
+        terminal = expanded([*(states[task] for task in self.flow.terminal_tasks()), *run.unfinished_maps()])
         return self.determine_final_state(state, references, wanted, terminal)
 
     def determine_final_state(

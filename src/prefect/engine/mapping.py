@@ -82,6 +82,11 @@ def width(upstream_states: Mapping[Edge, State]) -> int:
     return min(widths)
 
 
+def all_skipped(upstream_states: Mapping[Edge, State]) -> bool:
+    """Was every task to map over skipped?"""
+    return all(state.is_skipped() for edge, state in upstream_states.items() if edge.mapped)
+
+
 def measure(edge: Edge, state: State) -> int:
     if isinstance(state, Mapped):
         return state.n_map_states

@@ -76,6 +76,10 @@ class Pass:
             self._clean_up(states)
         return states, self.interrupted
 
+    def unfinished_maps(self) -> list[State]:
+        """Mapped tasks with children that are not over; tasks behind them may be over all the same, if they have none."""
+        return [self.scheduler.states[number] for number, each in self.scheduler.children.items() if each.left]  # type: ignore[misc]
+
     def _clean_up(self, states: dict[Task, State]) -> None:
         """After Ctrl-C: give back the resources that were set up, for nothing else will."""
         for node in self.plan.nodes:

@@ -281,9 +281,10 @@ class TaskRunner(Runner):
             inputs = self.get_task_inputs(state, upstream_states)
             if needs.name:
                 self.set_task_run_name(inputs)
+            before = state
             if needs.target:
                 state = self.check_target(state, inputs)
-            elif needs.cached or type(state) is Cached:
+            if state is before and self.task.target is None and (needs.cached or type(state) is Cached):
                 state = self.check_task_is_cached(state, inputs)
             if needs.trigger or not plain:
                 state = self.check_task_trigger(state, upstream_states)
@@ -373,6 +374,8 @@ class TaskRunner(Runner):
     @step
     def check_task_ready_to_map(self, state: State, upstream_states: UpstreamStates) -> State:
         """End the run of a mapped task as `Mapped`, which says how many children it has."""
+        if mapping.all_skipped(upstream_states):
+            raise ENDRUN(Skipped("Every task to map over was skipped."))
         try:
             count = mapping.width(upstream_states)
         except UnmappableError as error:
@@ -393,6 +396,8 @@ class TaskRunner(Runner):
     @step
     def check_target(self, state: State, inputs: Mapping[str, Any]) -> State:
         """Take the value from the target if it is there."""
+        if self.task.target is None:
+            return state
         return caching.find_target(self.result, inputs) or state
 
     @step
@@ -402,7 +407,7 @@ class TaskRunner(Runner):
         known = lookup("caches", {}).get(caching.cache_key(self.task), ()) if self.task.cache_for is not None else ()
         found = caching.find_cached(self.task, [*given, *known], inputs)
         if found is not None:
-            return found.load_result(self.result)
+            return found.load_result(self.result if self.needs.result else None)
         return Pending("The cached value cannot be used, so the task runs.") if given else state
 
     @step

@@ -157,7 +157,8 @@ class StdoutHandler(logging.StreamHandler[TextIO]):
 
     @property
     def stream(self) -> TextIO:
-        return self.pinned or getattr(sys.stdout, "behind", sys.stdout)  # behind: a stream that logs what is printed
+        terminal: TextIO = getattr(sys.stdout, "behind", sys.stdout)  # it has one while prints are sent to the log
+        return self.pinned or terminal
 
     @stream.setter
     def stream(self, value: TextIO | None) -> None:

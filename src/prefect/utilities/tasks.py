@@ -16,7 +16,7 @@ from prefect.core.lift import opened
 from prefect.core.parameter import Parameter
 from prefect.core.task import Task
 from prefect.engine.signals import PAUSE
-from prefect.exceptions import FlowContextMissing, GraphError, GraphTypeError, TaskSettingError
+from prefect.exceptions import FlowContextMissing, GraphTypeError, TaskSettingError
 from prefect.tasks.core.constants import Constant
 from prefect.tasks.core.function import FunctionTask
 from prefect.utilities.context import context, lookup
@@ -148,7 +148,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Graph | None = None, *
     named: dict[str, Any] = {key: task for key, (task, _) in keyed.items()}
     if flow is not None:
         named["flow"] = inner
-    with context(mapped=True, case=None, resource=None), inner.building():
+    with inner.building(), context(mapped=True):
         returned = func(*positional, **named)
     MappedCopy(target, inner, dict([*listed, *keyed.values()]), before).add()
     return returned
@@ -178,8 +178,6 @@ class MappedCopy:
         self.outside = before - arguments.keys()
 
     def add(self) -> None:
-        if any(edge.mapped for edge in self.inner.edges):
-            raise GraphError("The function given to `apply_map` calls `.map`, but every task in it is mapped already.")
         for task in self.inner.tasks:
             if task not in self.annotations:
                 self.flow.add_task(task)

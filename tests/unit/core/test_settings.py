@@ -149,7 +149,9 @@ def test_defaults_can_be_configured():
 
 def test_a_cache_needs_a_validator_only_if_it_is_a_special_one():
     assert Task(cache_for=HOUR).cache_validator is cache_validators.duration_only
-    assert Task(cache_for=HOUR, cache_validator=cache_validators.all_inputs).cache_validator is cache_validators.all_inputs
+    assert (
+        Task(cache_for=HOUR, cache_validator=cache_validators.all_inputs).cache_validator is cache_validators.all_inputs
+    )
 
 
 def test_a_validator_without_cache_for_is_warned_of():

@@ -115,7 +115,9 @@ def test_a_decorated_function_is_judged_by_the_function_inside():
 def test_a_task_shows_what_it_can_be_called_with():
     signature = inspect.signature(task(lambda x, y=1, **more: None))
 
-    assert str(signature).startswith("(x, y=1, *, mapped=False, task_args=None, upstream_tasks=None, flow=None, **more)")
+    assert str(signature).startswith(
+        "(x, y=1, *, mapped=False, task_args=None, upstream_tasks=None, flow=None, **more)"
+    )
     assert signature.return_annotation is Task
     assert [*inspect.signature(add).parameters] == ["x", "y", "z", "mapped", "task_args", "upstream_tasks", "flow"]
     assert "max_retries" in inspect.signature(Task).parameters
