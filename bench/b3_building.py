@@ -18,7 +18,8 @@ def main() -> list[Row]:
         Row("B3", f"a task call inside `with Flow`, {SMALL:,} of them", micro(result.yardstick) + " a call", "",
             micro(result.yardstick), "≤ 15 µs", result.yardstick <= 15e-6),
         Row("B3g", f"the same, {LARGE:,} of them", micro(result.work) + " a call",
-            f"{SMALL:,} calls {micro(result.yardstick)}", f"{result.ratio:.2f} ×", "linear, ≤ 1.3 ×", result.ratio <= 1.3),
+            f"{SMALL:,} calls {micro(result.yardstick)}", f"{result.ratio:.2f} ×", "linear, ≤ 1.3 ×",
+            result.ratio <= 1.3),
     ]  # fmt: skip
 
 

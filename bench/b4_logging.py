@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flows import map_flow, run_time
 from measure import Row, compare, micro, save
+
 from prefect import Flow
 from prefect.utilities.logging import formatter, get_logger
 

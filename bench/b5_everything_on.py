@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flows import map_flow, plus_one, run_time
 from measure import Row, compare, micro, save
+
 from prefect import task
 from prefect.triggers import any_successful
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import prefect
 from measure import seconds
+
+import prefect
 from prefect import Flow, task
 from prefect.utilities.logging import get_logger
 

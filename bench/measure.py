@@ -1,6 +1,6 @@
 """How everything here is measured.
 
-Machines are shared and noisy, so a figure is a ratio to a yardstick that runs in the same process, in turn with the work:
+Machines are shared and noisy, so a figure is a ratio to a yardstick that runs in the same process, in turn with it:
 yardstick, work, yardstick, work … The ratio is taken pair by pair, and the median of the pairs is what counts.
 """
 

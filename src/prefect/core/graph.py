@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from typing import Any, Self, TypeVar
@@ -33,6 +33,7 @@ from prefect.utilities.context import lookup, pop, push
 from prefect.utilities.edges import EdgeAnnotation
 
 T = TypeVar("T", bound=Task)
+Made = TypeVar("Made")
 
 
 class Graph:
@@ -118,11 +119,10 @@ class Graph:
 
     def parameters(self) -> OrderedView[Parameter]:
         """The parameters among the tasks, in the order they were added."""
-        if "parameters" not in self._memo:
-            found = {task: None for task in self.slugs if isinstance(task, Parameter)}
-            self._memo["parameters"] = OrderedView(found)
-        parameters: OrderedView[Parameter] = self._memo["parameters"]
-        return parameters
+        found = self.remembered(
+            "parameters", lambda: {task: None for task in self.slugs if isinstance(task, Parameter)}
+        )
+        return OrderedView(found)
 
     def root_tasks(self) -> OrderedView[Task]:
         """The tasks that run after no other, in the order they were added."""
@@ -130,11 +130,12 @@ class Graph:
 
     def terminal_tasks(self) -> OrderedView[Task]:
         """The tasks that no other runs after, in the order they were added."""
-        return OrderedView({task: None for task in self.tasks if not self._out[task]})
+        last = self.remembered("terminal", lambda: {task: None for task, edges in self._out.items() if not edges})
+        return OrderedView(last)
 
     def reference_tasks(self) -> set[Task]:
         """The tasks whose states decide the state of a run: those set, or else the last ones."""
-        return set(self._reference_tasks) if self._reference_tasks else self._default_reference_tasks()
+        return set(self._reference_tasks or self.remembered("reference", self._default_reference_tasks))
 
     def _default_reference_tasks(self) -> set[Task]:
         """The last tasks; what only sets up or cleans up a resource has no say."""
@@ -183,6 +184,13 @@ class Graph:
         """The edges that end at a task, in the order they were added; not to be changed."""
         return self._into[task]
 
+    def remembered(self, what: str, make: Callable[[], Made]) -> Made:
+        """Something that is worked out from the graph, once for as long as the graph does not change."""
+        if what not in self._memo:
+            self._memo[what] = make()
+        found: Made = self._memo[what]
+        return found
+
     def _require(self, task: Task, deed: str) -> Task:
         if task not in self.slugs:
             raise GraphError(f"{task!r} is not a task of {self!r}, so it cannot {deed} there.")
@@ -204,7 +212,7 @@ class Graph:
         self.slugs[task] = self._slug_for(task)
         self._into[task] = []
         self._out[task] = []
-        self._changed()
+        self._memo.clear()
         self._enrol(task)
         return task
 
@@ -218,10 +226,10 @@ class Graph:
     def _next_slug(self, task: Task) -> str:
         prefix = "-".join([task.name, *sorted(task.tags)]) if task.tags else task.name
         number = self._slug_counts.get(prefix, 0) + 1
-        while f"{prefix}-{number}" in self._used_slugs:
+        while (slug := f"{prefix}-{number}") in self._used_slugs:
             number += 1
         self._slug_counts[prefix] = number
-        return f"{prefix}-{number}"
+        return slug
 
     def _twin(self, task: Task, slug: str) -> PrefectException:
         if isinstance(task, Parameter):
@@ -232,14 +240,9 @@ class Graph:
         return GraphError(f"{self!r} already has a task with the slug {slug!r}. Give {task!r} another one.")
 
     def _enrol(self, task: Task) -> None:
-        """Tell the blocks being built (`case`, a resource, the flow itself) of a new task."""
-        for key in ("case", "resource"):
-            block = lookup(key)
-            if block is not None:
-                block.add_task(task, self)
-        tracker = lookup("_unused_task_tracker")
-        if tracker is not None:
-            tracker.pop(task, None)
+        """Tell the blocks being built, a `case` or a resource, of a new task."""
+        for block in lookup("blocks", ()):
+            block.add_task(task, self)
 
     def add_edge(
         self,
@@ -273,32 +276,36 @@ class Graph:
         self._validate_if(validate)
         return edge or Edge(upstream_task, downstream_task, key, mapped, flattened, flow=self)
 
-    def _connect(self, upstream: Any, task: Task, key: str | None, mapped: bool, flattened: bool) -> Edge | None:
+    def _connect(
+        self, upstream: Any, task: Task, key: str | None, mapped: bool, flattened: bool, checked: bool = False
+    ) -> Edge | None:
         """Add the edge for an argument, or keep the argument as a constant and return None."""
-        upstream, annotations = opened(upstream)
-        if annotations:
+        if isinstance(upstream, EdgeAnnotation):
+            upstream, annotations = opened(upstream)
             mapped = annotations.get("mapped", mapped)
             flattened = annotations.get("flattened", flattened)
         if not isinstance(upstream, Task):
             if key is not None and not mapped and not flattened and is_scalar(upstream):
-                self._fold(upstream, task, key)
+                self._fold(upstream, task, key, checked)
                 return None
             upstream = as_task(upstream, self)
         elif upstream.auto_generated and isinstance(upstream, Constant) and not (key is None or mapped or flattened):
-            self._fold(upstream.value, task, key)
+            self._fold(upstream.value, task, key, checked)
             return None
         edge = Edge.join(upstream, task, key, mapped, flattened)
-        if edge not in self._edges:
-            self._join(edge)
+        if checked or edge not in self._edges:
+            self._join(edge, checked)
         return edge
 
-    def _fold(self, value: Any, task: Task, key: str) -> None:
-        self._check_key(task, key, constant=True)
+    def _fold(self, value: Any, task: Task, key: str, checked: bool) -> None:
+        if not checked:
+            self._check_key(task, key, constant=True)
         self.set_constant(task, key, value)
 
-    def _join(self, edge: Edge) -> None:
+    def _join(self, edge: Edge, checked: bool = False) -> None:
         upstream, task = edge.upstream_task, edge.downstream_task
-        self._check_edge(edge)
+        if edge.mapped or not checked:
+            self._check_edge(edge)
         if upstream not in self.slugs:
             self.add_task(upstream)
         if task not in self.slugs:
@@ -306,7 +313,7 @@ class Graph:
         self._edges[edge] = None
         self._into[task].append(edge)
         self._out[upstream].append(edge)
-        self._changed()
+        self._memo.clear()
 
     def _check_edge(self, edge: Edge) -> None:
         task = edge.downstream_task
@@ -345,7 +352,7 @@ class Graph:
     def set_constant(self, task: Task, key: str, value: Any) -> None:
         """Feed a plain value to an argument of a task."""
         self.constants.setdefault(task, {})[key] = value
-        self._changed()
+        self._memo.clear()
 
     def set_dependencies(
         self,
@@ -366,7 +373,9 @@ class Graph:
             mapped: map over all upstream tasks and arguments that are not `unmapped`.
             validate: look for cycles now rather than before the next run.
         """
-        task = self.add_task(task if isinstance(task, Task) else as_task(task, self))
+        task = task if isinstance(task, Task) else as_task(task, self)
+        new = task not in self.slugs
+        self.add_task(task)
         if upstream_tasks:
             for upstream in listed(upstream_tasks, "upstream_tasks"):
                 self._connect(upstream, task, None, mapped, False)
@@ -374,8 +383,11 @@ class Graph:
             for downstream in listed(downstream_tasks, "downstream_tasks"):
                 self._connect(task, self.add_task(as_task(downstream, self)), None, False, False)
         if keyword_tasks:
+            checked = new and task._run_signature.takes_all(
+                keyword_tasks
+            )  # each key is there once, so no more can be wrong
             for key, value in keyword_tasks.items():
-                self._connect(value, task, key, mapped, False)
+                self._connect(value, task, key, mapped, False, checked)
         self._validate_if(validate)
 
     def chain(self, *tasks: Any, validate: bool | None = None) -> list[Edge]:
@@ -385,15 +397,11 @@ class Graph:
             for upstream, downstream in zip(tasks, tasks[1:], strict=False)
         ]
 
-    def _changed(self) -> None:
-        if self._memo:
-            self._memo = {}
-
     @contextmanager
     def building(self) -> Iterator[Self]:
         """Add every task that is called in this block to this graph."""
         unused: dict[Task, None] = {}
-        fresh = {"case": None, "resource": None, "mapped": False, "tags": lookup("tags", frozenset())}
+        fresh = {"case": None, "resource": None, "blocks": (), "mapped": False, "tags": lookup("tags", frozenset())}
         token = push({"flow": self, "_unused_task_tracker": unused, **fresh})
         try:
             yield self
@@ -482,7 +490,7 @@ class Graph:
                     edges.remove(edge)
         self._used_slugs.discard(self.slugs.pop(task))
         self.constants.pop(task, None)
-        self._changed()
+        self._memo.clear()
 
     def copy(self) -> Self:
         """A flow with the same tasks, edges and constants that can be changed on its own."""
@@ -512,9 +520,7 @@ class Graph:
         Raises:
             CycleError: there is no such order; the message names the cycle.
         """
-        if "sorted" not in self._memo:
-            self._memo["sorted"] = self._sort()
-        order: tuple[Task, ...] = self._memo["sorted"]
+        order = self.remembered("sorted", self._sort)
         if root_tasks is None:
             return order
         reached = set(root_tasks)

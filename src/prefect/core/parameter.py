@@ -50,7 +50,8 @@ class Parameter(Task):
 
     def __call__(self, flow: Graph | None = None) -> Self:  # type: ignore[override]
         """Add this very parameter to a flow."""
-        self._flow(flow, "called").add_task(self)
+        flow = self._active_flow("called") if flow is None else flow
+        flow.add_task(self)
         return self
 
     def copy(self, name: str, **task_args: Any) -> Self:  # type: ignore[override]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,18 @@ RESERVED = {
 
 @dataclass(frozen=True, slots=True)
 class RunSignature:
-    """The arguments of a `run` method, without `self`."""
+    """The arguments of a `run` method, without `self`.
+
+    Attributes:
+        signature: as Python gives it.
+        positional: the names that can be given by position, in order.
+        accepted: all names.
+        required: the names without a default.
+        takes_any: is there a `**kwargs`?
+        nout: how many values `run` returns, where the annotation tells.
+        coroutine: is it an `async def`?
+        exact: a call with so many arguments by position and none by name gives them all; -1 if there is no such call.
+    """
 
     signature: inspect.Signature
     positional: tuple[str, ...]
@@ -29,6 +40,7 @@ class RunSignature:
     takes_any: bool
     nout: int | None
     coroutine: bool
+    exact: int
 
     def bind(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a call, all by name.
@@ -37,6 +49,8 @@ class RunSignature:
             ArgumentError: the call does not fit; `name` is the task to name in the message.
         """
         if args:
+            if not kwargs and len(args) == self.exact:
+                return dict(zip(self.positional, args))  # noqa: B905  (just compared; the common call)
             kwargs = self._named(name, args, kwargs)
         if not self.takes_any and not self.accepted.issuperset(kwargs):
             raise ArgumentError(self._unknown(name, kwargs))
@@ -52,12 +66,13 @@ class RunSignature:
                 f"Task {name!r} was given {len(args)} arguments without a name, "
                 f"but its run takes {len(self.positional)}: {self.signature}."
             )
-        named = dict(zip(self.positional, args, strict=False))
+        named = dict(zip(self.positional, args))  # noqa: B905  (fewer arguments than names are usual)
+        if not kwargs:
+            return named
         twice = named.keys() & kwargs.keys()
         if twice:
             raise ArgumentError(f"Task {name!r} was given the argument {min(twice)!r} twice: by position and by name.")
-        named.update(kwargs)
-        return named
+        return {**named, **kwargs}
 
     def _unknown(self, name: str, kwargs: Mapping[str, Any]) -> str:
         unknown = ", ".join(repr(key) for key in kwargs if key not in self.accepted)
@@ -68,6 +83,9 @@ class RunSignature:
 
     def takes(self, key: str) -> bool:
         return self.takes_any or key in self.accepted
+
+    def takes_all(self, keys: Iterable[str]) -> bool:
+        return self.takes_any or self.accepted.issuperset(keys)
 
 
 def read_signature(run: Callable[..., Any], name: str, skip_self: bool = False) -> RunSignature:
@@ -82,14 +100,16 @@ def read_signature(run: Callable[..., Any], name: str, skip_self: bool = False) 
         parameters = without_self(parameters, name)
     check(parameters, name)
     named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    positional = tuple(p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD)
     return RunSignature(
         signature=signature.replace(parameters=parameters),
-        positional=tuple(p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD),
+        positional=positional,
         accepted=frozenset(p.name for p in named),
         required=frozenset(p.name for p in named if p.default is p.empty),
         takes_any=len(named) < len(parameters),
         nout=outputs_of(run, signature.return_annotation),
         coroutine=inspect.iscoroutinefunction(run),
+        exact=len(positional) if len(positional) == len(named) else -1,
     )
 
 

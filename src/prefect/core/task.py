@@ -263,10 +263,14 @@ class Task(Algebra):
         Raises:
             UnknownSetting: the task has no such attribute.
         """
-        return self._copy(lookup("flow"), task_args)._tagged()
+        new = self._copy(lookup("flow"), task_args)._tagged()
+        tracker = lookup("_unused_task_tracker")
+        if tracker is not None:
+            tracker[new] = None
+        return new
 
     def _copy(self, flow: Graph | None, task_args: dict[str, Any]) -> Self:
-        if flow is not None and flow.joined(self):
+        if flow is not None and self in flow.slugs and flow.joined(self):
             warnings.warn(
                 f"{self!r} was copied, but its edges in {flow!r} were not. "
                 "Keep what the first call returned, and use that.",
@@ -276,7 +280,6 @@ class Task(Algebra):
         tracker = lookup("_unused_task_tracker")
         if tracker is not None:
             tracker.pop(self, None)
-            tracker[new] = None
         if self.slug:
             new.slug = f"{self.slug}-copy"
         new.state_handlers = [*self.state_handlers]
@@ -297,7 +300,7 @@ class Task(Algebra):
         if not self._plain:
             return copy.copy(self)
         new: Self = object.__new__(type(self))
-        new.__dict__.update(self.__dict__)
+        new.__dict__ = self.__dict__.copy()
         return new
 
     def _override(self, task_args: dict[str, Any]) -> None:
@@ -338,7 +341,8 @@ class Task(Algebra):
             ArgumentError: `run` does not take these arguments.
             FlowContextMissing: no flow is being built.
         """
-        flow = self._flow(flow, "called")
+        if flow is None:
+            flow = self._active_flow("called")
         new = self._copy(flow, task_args or {})
         return new.bind(*args, mapped=mapped, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
 
@@ -351,7 +355,8 @@ class Task(Algebra):
         **kwargs: Any,
     ) -> Self:
         """Add this very task to a flow, fed by these arguments; see `__call__`."""
-        flow = self._flow(flow, "bound")
+        if flow is None:
+            flow = self._active_flow("bound")
         arguments = self._run_signature.bind(self.name, args, kwargs)
         self._tagged()
         flow.set_dependencies(self, upstream_tasks=upstream_tasks, keyword_tasks=arguments, mapped=mapped)
@@ -375,7 +380,7 @@ class Task(Algebra):
                     f"{self!r} cannot be mapped over {value!r}, which has no elements. "
                     "Use `unmapped(...)` to give it to every child."
                 )
-        flow = self._flow(flow, "mapped")
+        flow = self._active_flow("mapped") if flow is None else flow
         new = self._copy(flow, {"nout": None, **(task_args or {})})
         return new.bind(*args, mapped=True, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
 
@@ -389,7 +394,8 @@ class Task(Algebra):
         validate: bool | None = None,
     ) -> Self:
         """Join this task to others in a flow."""
-        self._flow(flow, "joined to others").set_dependencies(
+        flow = self._active_flow("joined to others") if flow is None else flow
+        flow.set_dependencies(
             self,
             upstream_tasks=upstream_tasks,
             downstream_tasks=downstream_tasks,
@@ -411,7 +417,8 @@ class Task(Algebra):
         """Run before another task, and give it the value as argument `key` if given."""
         if not isinstance(task, Task):
             raise GraphTypeError(f"Only a task can run after {self!r}, not {task!r}.")
-        task.set_upstream(self, flow=self._flow(flow, "joined to others"), key=key, mapped=mapped)
+        flow = self._active_flow("joined to others") if flow is None else flow
+        task.set_upstream(self, flow=flow, key=key, mapped=mapped)
         return self
 
     def pipe(_prefect_self, _prefect_task: Callable[..., Any], **kwargs: Any) -> Any:
@@ -423,14 +430,15 @@ class Task(Algebra):
 
     def __or__(self, other: Any) -> Any:
         """`a | b`: b runs after a."""
-        self._flow(None, "joined to others").set_dependencies(other, upstream_tasks=[self])
+        self._active_flow("joined to others").set_dependencies(other, upstream_tasks=[self])
         return other
 
     def __ror__(self, other: Any) -> Self:
         return self.set_dependencies(upstream_tasks=[other])
 
-    def _flow(self, flow: Graph | None, deed: str) -> Graph:
-        flow = lookup("flow") if flow is None else flow
+    def _active_flow(self, deed: str) -> Graph:
+        """The flow being built."""
+        flow: Graph | None = lookup("flow")
         if flow is None:
             raise FlowContextMissing(
                 f"{self!r} was {deed} while no flow is being built. Do it inside `with Flow(...)`, pass `flow=`, "

@@ -23,7 +23,7 @@ from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.state import Mapped, Paused, Pending, Resume, Scheduled, State, Success
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
-from prefect.utilities.datetimes import utcnow
+from prefect.utilities.datetimes import as_utc, utcnow
 
 CACHES: caching.Caches = {}
 LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
@@ -113,12 +113,22 @@ def starts(schedule: Any) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
     if schedule is None:
         yield utcnow(), {}
         return
-    events = schedule.next(1, return_events=True)
+    events = next_events(schedule)
     if not events:
         raise ScheduleError("The schedule has no time left to run at: flow.run(run_on_schedule=False) runs now.")
     while events:
-        yield events[0].start_time, events[0].parameter_defaults or {}
-        events = schedule.next(1, return_events=True)
+        for event in events:
+            yield event.start_time, event.parameter_defaults or {}
+        events = next_events(schedule)
+
+
+def next_events(schedule: Any) -> list[Any]:
+    """The next event; and those of other clocks at the same time, which would be over after its run."""
+    first: list[Any] = []
+    for event in schedule.next(len(getattr(schedule, "clocks", ())) or 1, return_events=True):
+        if not first or (as_utc(event.start_time) == as_utc(first[0].start_time) and event not in first):
+            first.append(event)
+    return first
 
 
 def wait_until(moment: datetime) -> None:

@@ -20,7 +20,7 @@ from uuid import uuid4
 from prefect.configuration import config
 from prefect.core.graph import Graph
 from prefect.core.task import Task
-from prefect.engine.plan import compile_plan
+from prefect.engine.plan import plan_of
 from prefect.engine.run_pass import Pass
 from prefect.engine.runner import Runner, call_each, reraise_if_asked, step
 from prefect.engine.signals import ENDRUN, PrefectStateSignal
@@ -63,7 +63,7 @@ class FlowRunner(Runner):
     Attributes:
         patient: False makes one pass, in which no task runs twice. True also runs what becomes due meanwhile, such as
             retries, until nothing is left that a time would start; `flow.run` does so.
-        continued: the given states come from a pass in this very process, so that resources and secrets are still there.
+        continued: the given states come from a pass in this very process, so that resources and secrets still exist.
     """
 
     patient = False
@@ -224,7 +224,7 @@ class FlowRunner(Runner):
         if foreign:
             raise GraphError(f"{foreign[0]!r} is not a task of {self.flow!r}, so its state cannot be returned.")
         run = Pass(
-            plan=compile_plan(self.flow),
+            plan=plan_of(self.flow),
             task_states=task_states,
             task_contexts=task_contexts,
             runner_class=self.task_runner_cls,

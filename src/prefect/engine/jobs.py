@@ -1,4 +1,4 @@
-"""What is handed to an executor: functions that run one task, or some children of a mapped task, where the hands are."""
+"""What is handed to an executor: functions that run one task, or some children of a mapped one, where the hands are."""
 
 from __future__ import annotations
 

@@ -74,9 +74,7 @@ def width(upstream_states: Mapping[Edge, State]) -> int:
     Raises:
         UnmappableError: there is nothing to count.
     """
-    widths = [
-        measure(edge, state) for edge, state in upstream_states.items() if edge.mapped and state.is_successful()
-    ]
+    widths = [measure(edge, state) for edge, state in upstream_states.items() if edge.mapped and state.is_successful()]
     if not widths:
         raise UnmappableError("No task to map over succeeded, so the number of children is not known.")
     return min(widths)
@@ -91,7 +89,11 @@ def measure(edge: Edge, state: State) -> int:
     if isinstance(state, Mapped):
         return state.n_map_states
     value = state.result
-    if isinstance(value, (Mapping, set, frozenset)) or not hasattr(value, "__getitem__") or not hasattr(value, "__len__"):
+    if (
+        isinstance(value, (Mapping, set, frozenset))
+        or not hasattr(value, "__getitem__")
+        or not hasattr(value, "__len__")
+    ):
         raise UnmappableError(
             f"{edge.downstream_task!r} cannot be mapped over the result of {edge.upstream_task!r}, "
             f"which is of type {type(value).__name__}: its elements have no order or cannot be counted. "

@@ -1,4 +1,4 @@
-"""RunPlan: a graph compiled for running. Tasks become numbers in running order; edges become counts and lists of numbers."""
+"""RunPlan: a graph compiled for running. Tasks become numbers in running order, edges counts and lists of numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from prefect.core.edge import Edge
 from prefect.core.graph import Graph
 from prefect.core.task import Task
-
 
 NO_CONSTANTS: Mapping[str, Any] = {}
 
@@ -34,7 +33,7 @@ class Node(NamedTuple):
 class RunPlan:
     """All tasks in running order, and for each the ones that wait for it.
 
-    `after_end[n]` wait until task n and all its children are over; `after_opening[n]` only until its children are known.
+    `after_end[n]` wait until task n and all its children are over, `after_opening[n]` until its children are known.
     A task appears once for each edge, and starts when `waiting` edges have reported.
     """
 
@@ -43,6 +42,15 @@ class RunPlan:
     after_opening: Sequence[Sequence[int]]
     waiting: Sequence[int]
     numbers: Mapping[Task, int]
+
+
+def plan_of(graph: Graph) -> RunPlan:
+    """The plan of a graph, compiled once for as long as the graph does not change.
+
+    Raises:
+        CycleError: its tasks wait for each other.
+    """
+    return graph.remembered("plan", lambda: compile_plan(graph))
 
 
 def compile_plan(graph: Graph) -> RunPlan:

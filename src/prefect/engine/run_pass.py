@@ -77,7 +77,7 @@ class Pass:
         return states, self.interrupted
 
     def unfinished_maps(self) -> list[State]:
-        """Mapped tasks with children that are not over; tasks behind them may be over all the same, if they have none."""
+        """Mapped tasks with children that are not over; a task behind them may be over for lack of children."""
         return [self.scheduler.states[number] for number, each in self.scheduler.children.items() if each.left]  # type: ignore[misc]
 
     def _clean_up(self, states: dict[Task, State]) -> None:
@@ -175,7 +175,8 @@ class Pass:
         if type(instruction) is RunTask:
             self.scheduler.ended(node, outcome)
             return
-        assert isinstance(instruction, RunChildren) and isinstance(outcome, ChildrenOutcome)
+        assert isinstance(instruction, RunChildren)
+        assert isinstance(outcome, ChildrenOutcome)
         self.interrupted = self.interrupted or outcome.interrupted
         for index, state in zip(instruction.indices, outcome.states, strict=False):
             self.scheduler.child_ended(node, index, state)
@@ -220,8 +221,8 @@ class Pass:
     def _final_states(self) -> dict[Task, State]:
         missing = self._cancelled if self.interrupted else self._pending
         states: dict[Task, State] = {}
-        for node in self.plan.nodes:
-            state = self.scheduler.states[node.number] or missing()
+        for node, known in zip(self.plan.nodes, self.scheduler.states, strict=True):
+            state = missing() if known is None or (self.interrupted and not known.is_finished()) else known
             if isinstance(state, Mapped):
                 state.map_states = [missing() if child is None else child for child in state.map_states]
             states[node.task] = state

@@ -107,7 +107,7 @@ def reraise_if_asked(error: BaseException) -> None:
 
 
 def step(method: Step[AnyRunner, P]) -> Step[AnyRunner, P]:
-    """Make a method a step of the pipeline: what it returns or raises becomes a state, and changes go to the handlers."""
+    """Make a method a step of the pipeline: what it returns or raises becomes a state; changes go to the handlers."""
 
     @functools.wraps(method)
     def stepped(self: AnyRunner, state: State, *args: P.args, **kwargs: P.kwargs) -> State:

@@ -1,6 +1,6 @@
 """The scheduler: what finished goes in, what to do next comes out. Pure: no clock, no executor, no user code.
 
-Each task of the plan counts the edges that have not reported yet. At zero it is ready; the ready task that comes first in
+Each task of the plan counts the edges that have not reported yet. At zero it is ready; the ready task that is first in
 running order is next. A mapped task is first *opened*, which tells how many children it has, and then gives out its
 children in chunks. A run that has to wait (a retry, a pause with an end) is *due* at a time and comes back by itself.
 

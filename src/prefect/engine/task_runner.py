@@ -138,12 +138,27 @@ def needs_help(task: Task) -> bool:
 
 
 IN_MEMORY = Result()
-STEPS = (
-    "call_runner_target_handlers handle_state_change initialize_run check_task_is_ready check_task_reached_start_time "
-    "check_upstream_finished check_upstream_skipped load_results get_task_inputs set_task_to_running get_task_run_state "
-    "check_task_ready_to_map set_task_run_name check_target check_task_is_cached check_task_trigger cache_result "
-    "check_for_retry check_task_is_looping"
-).split()
+STEPS = [
+    "call_runner_target_handlers",
+    "handle_state_change",
+    "initialize_run",
+    "check_task_is_ready",
+    "check_task_reached_start_time",
+    "check_upstream_finished",
+    "check_upstream_skipped",
+    "load_results",
+    "get_task_inputs",
+    "set_task_to_running",
+    "get_task_run_state",
+    "check_task_ready_to_map",
+    "set_task_run_name",
+    "check_target",
+    "check_task_is_cached",
+    "check_task_trigger",
+    "cache_result",
+    "check_for_retry",
+    "check_task_is_looping",
+]
 PLAIN = Needs(*[False] * 12)
 FRESH = Pending.made()
 
@@ -259,7 +274,7 @@ class TaskRunner(Runner):
                 state = Pending("Ready for the next turn of the loop.")
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
-            return state
+            return Pending.made(tags=task.tags) if state is FRESH else state
         finally:
             pop(token)
 

@@ -12,12 +12,12 @@ from prefect.utilities.logging import get_logger
 class Executor:
     """Calls functions and hands back their values.
 
-    A subclass writes `submit` and `wait`, and `start` if it needs something around a run. It must be picklable before and
-    after use.
+    A subclass writes `submit` and `wait`, and `start` if it needs something around a run. It must be picklable
+    before and after use.
 
     Attributes:
-        slots: how many calls may be under way at once, None for as many as wanted; 1 means that `submit` itself does the
-            work and returns the value.
+        slots: how many calls may be under way at once, None for as many as wanted; 1 means that `submit` itself does
+            the work and returns the value.
     """
 
     slots: ClassVar[int | None] = None

@@ -16,7 +16,8 @@ The filters without arguments are passed on without calling them: `filters=[is_w
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from calendar import monthrange
+from datetime import date, datetime, time
 from typing import Any
 
 from prefect.exceptions import ScheduleError, ScheduleTypeError
@@ -102,7 +103,7 @@ def is_month_start(dt: datetime) -> bool:
 
 def is_month_end(dt: datetime) -> bool:
     """Only on the last day of a month."""
-    return (dt.replace(tzinfo=None) + timedelta(days=1)).day == 1
+    return dt.day == monthrange(dt.year, dt.month)[1]
 
 
 def within(value: Any, start: Any, end: Any) -> bool:

@@ -127,7 +127,9 @@ class Context(MutableMapping[str, Any]):
     def __getattr__(self, key: str) -> Any:
         value = MISSING if key.startswith("__") else lookup(key, MISSING)
         if value is MISSING:
-            raise AttributeError(f"prefect.context has no {key!r} here; `prefect.context.get({key!r})` gives None instead")
+            raise AttributeError(
+                f"prefect.context has no {key!r} here; `prefect.context.get({key!r})` gives None instead"
+            )
         return value
 
     def get(self, key: str, default: Any = None) -> Any:

@@ -18,7 +18,7 @@ from prefect.engine import driver
 from prefect.engine.cache_validators import all_inputs
 from prefect.engine.signals import LOOP, PAUSE, RETRY
 from prefect.engine.state import Cancelled, Failed, Mapped, Paused, Pending, Retrying, Running, Scheduled, Success
-from prefect.exceptions import CycleError, FlowContextActive, ParameterError, RunnerError, TaskSettingError
+from prefect.exceptions import CycleError, FlowContextActive, ParameterError, RunnerError, ScheduleError
 from prefect.executors import LocalExecutor
 from prefect.triggers import manual_only
 
@@ -352,9 +352,11 @@ def test_paused_children_without_a_person_do_not_spin(answers):
 
 def test_a_resumed_loop_goes_on_at_its_turn(answers):
     answers[0].append("y")
+    turns = []
 
     @task
     def loops():
+        turns.append(context.get("task_loop_count", 1))
         done = context.get("task_loop_result") or []
         if len(done) == 1:
             pause_task()
@@ -366,6 +368,7 @@ def test_a_resumed_loop_goes_on_at_its_turn(answers):
         looped = loops()
 
     assert flow.run().result[looped].result == [1, 2, 3]
+    assert turns == [1, 2, 2, 3, 4]
 
 
 def test_tasks_that_are_over_do_not_run_again_after_a_pause(answers):
@@ -524,7 +527,7 @@ def test_the_schedule_can_be_left_out():
 
 
 def test_a_schedule_without_times_is_refused():
-    with pytest.raises(TaskSettingError):
+    with pytest.raises(ScheduleError, match="run_on_schedule"):
         Flow("f", tasks=[one], schedule=Times()).run()
 
 

@@ -217,6 +217,8 @@ def count(before: Before) -> list[Outcome]:
 def mapped_outcome(node: Node, before: Before, folded: Mapping[Any, Any]) -> Outcome:
     if node.skips and any(each.kind == "Skipped" for each in count(before)):
         return Outcome("Skipped")
+    if all(each.kind == "Skipped" for arrow, each in before if arrow.mapped):
+        return Outcome("Skipped")
     wide = [each for arrow, each in before if arrow.mapped and each.good]
     if not wide or not all(isinstance(each.value, list) for each in wide):
         return Outcome("Failed", UnmappableError())

@@ -215,6 +215,18 @@ def test_given_children_that_are_over_do_not_run_again() -> None:
     assert ready(scheduler) == [RunChildren(1, (1,)), RunChildren(1, (2,))]
 
 
+def test_a_given_child_that_waits_for_a_time_is_given_out_when_it_is_due() -> None:
+    scheduler = Scheduler(planned((0, 1, "mapped"), tasks=2), {})
+    scheduler.next(NOW)
+    scheduler.ended(0, Success())
+    scheduler.next(NOW)
+
+    scheduler.opened(1, Mapped(), [Retrying(start_time=LATER), Paused()])
+
+    assert ready(scheduler) == [RunChildren(1, (1,))]
+    assert ready(scheduler, LATER) == [RunChildren(1, (0,))]
+
+
 def test_if_all_given_children_are_over_the_map_is_too() -> None:
     scheduler = Scheduler(planned((0, 1, "mapped"), (1, 2, "")), {})
     scheduler.next(NOW)

@@ -557,8 +557,16 @@ def test_opening_a_map_over_a_failure_fails_plainly_whatever_the_trigger(trigger
 
 
 def test_opening_a_map_over_a_skip_skips():
+    anyway = one.copy(skip_on_upstream_skip=False)
+
     assert type(opened(one, upstream(Skipped(), mapped=True))) is Skipped
-    assert type(opened(one.copy(skip_on_upstream_skip=False), upstream(Skipped(), mapped=True))) is Failed
+    assert type(opened(anyway, upstream(Skipped(), Skipped(), mapped=True))) is Skipped
+
+
+def test_opening_a_map_over_a_skip_beside_a_value_fails_if_skips_do_not_matter():
+    anyway = one.copy(skip_on_upstream_skip=False)
+
+    assert type(opened(anyway, upstream(Skipped(), Success(result=[1]), mapped=True))) is Failed
 
 
 def test_opening_a_map_asks_neither_trigger_nor_target_nor_cache(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect.exceptions import ScheduleError, ScheduleTypeError
 from prefect.schedules.clocks.base import Clock
-from prefect.schedules.local import DAY, later, split
+from prefect.schedules.local import later, split
 from prefect.utilities.datetimes import as_utc
 
 EPOCH = datetime(2019, 1, 1, tzinfo=UTC)
@@ -71,6 +71,5 @@ class IntervalClock(Clock):
             return
 
     def number_before(self, after: datetime) -> int:
-        """The number of a tick that is close before a moment: zones may change what day it is, but not by more."""
-        slack = 2 * DAY if self.interval >= DAY else timedelta(0)
-        return max(0, (after - as_utc(self.start) - slack) // self.interval)
+        """The number of a tick close before a moment; a step back makes up for zones that repeated a whole day."""
+        return max(0, (after - as_utc(self.start)) // self.interval - 1)

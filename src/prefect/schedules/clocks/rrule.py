@@ -6,7 +6,7 @@ The rule is only asked what local clocks show; what that means when they jump is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 
@@ -17,6 +17,14 @@ from prefect.schedules.local import calendar, first_shown, zone_of
 from prefect.utilities.datetimes import as_utc
 
 SET_PARTS = ("rrule", "exrule", "rdate", "exdate")
+FIXED: Mapping[int | None, timedelta] = {  # by the numbers that dateutil gives to WEEKLY … SECONDLY
+    2: timedelta(weeks=1),
+    3: timedelta(days=1),
+    4: timedelta(hours=1),
+    5: timedelta(minutes=1),
+    6: timedelta(seconds=1),
+}
+MARGIN = timedelta(days=3)  # more than local time can be away from UTC, and than a jump can move a time
 
 
 class RRuleClock(Clock):
@@ -25,8 +33,6 @@ class RRuleClock(Clock):
     When clocks are changed: a local time that does not exist counts as if they had not been changed yet, so 2:30 is
     3:30 on that day; of a local time that comes twice the first counts. Several ticks at one moment are one. A rule is
     about local time throughout, an hourly one too; for time that passes there is `IntervalClock`.
-
-    A rule is followed from its `dtstart` on, so one that ticks each minute should not start years ago.
 
     Args:
         rrule_obj: an `rrule` or `rruleset` of `dateutil.rrule`.
@@ -58,7 +64,7 @@ class RRuleClock(Clock):
     def moments(self, after: datetime) -> Iterator[datetime]:
         """The times in order: one that a jump moves may come to lie behind those that follow it in the rule."""
         waiting: list[tuple[datetime, int, datetime]] = []
-        for number, given in enumerate(self.rrule_obj):
+        for number, given in enumerate(brought_near(self.rrule_obj, after)):
             zone = zone_of(given) if given.tzinfo else UTC
             moment = calendar(given.replace(tzinfo=None), zone)
             heappush(waiting, (as_utc(moment), number, moment))
@@ -90,6 +96,20 @@ def checked_rule(rule: Any) -> Any:
     if not isinstance(rule, rrule | rruleset):
         raise ScheduleTypeError(f"The rule is {rule!r}: give an rrule or rruleset of `dateutil.rrule`.")
     return rule
+
+
+def brought_near(rule: Any, after: datetime) -> Any:
+    """The same rule, with a later start: dateutil follows a rule from its start on, which may be years ago.
+
+    Only a rule that repeats a fixed length of local time can be shortened, and only if it does not count its times. A
+    set of rules is left as it is.
+    """
+    unit = FIXED.get(getattr(rule, "_freq", None))
+    if unit is None or rule._count is not None:
+        return rule
+    step, start = unit * rule._interval, rule._dtstart
+    distance = without_zone(after) - without_zone(start) - MARGIN
+    return rule.replace(dtstart=start + distance // step * step) if distance > step else rule
 
 
 # --- rules in documents -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from prefect.core.parameter import Parameter
 from prefect.core.task import Task
 from prefect.exceptions import GraphError
 from prefect.tasks.core.constants import Constant
-from prefect.utilities.context import pop, push
+from prefect.utilities.context import lookup, pop, push
 
 if TYPE_CHECKING:
     from prefect.core.graph import Graph
@@ -22,7 +22,7 @@ class Block:
     Parameters and constants are no part of a block: their values are there whatever runs.
     """
 
-    key: ClassVar[str]  # of the context, under which a flow finds the innermost block of this kind
+    key: ClassVar[str]  # of the context, for the innermost block of this kind; flows tell all of `blocks` of new tasks
 
     def __init__(self, flow: Graph | None = None) -> None:
         self._flow = flow
@@ -47,7 +47,9 @@ class Block:
         self._tasks[task] = None
 
     def __enter__(self) -> Any:
-        self._tokens.append(push({self.key: self}))
+        innermost = {"case": lookup("case"), "resource": lookup("resource"), self.key: self}
+        blocks = [block for block in innermost.values() if block is not None]
+        self._tokens.append(push({self.key: self, "blocks": blocks}))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
