@@ -237,7 +237,8 @@ class FlowRunner(Runner):
         )
         with executor.start():
             states, interrupted = run.finish()
-        wanted = {task: state for task, state in states.items() if task in return_tasks}
+        everything = len(return_tasks) == len(states)
+        wanted = states if everything else {task: state for task, state in states.items() if task in return_tasks}
         if interrupted:
             return Cancelled("The run was interrupted.", result=wanted)
         references = expanded(states[task] for task in self.flow.reference_tasks())

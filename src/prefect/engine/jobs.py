@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def run_task(
     runner: TaskRunner,
     flow_facts: dict[str, Any],
-    task_facts: Mapping[str, Any],
+    task_facts: Mapping[str, Any] | None,
     upstream_states: Mapping[Edge, State],
     given: State | None,
 ) -> State:
@@ -58,7 +58,7 @@ class ChildrenOutcome(NamedTuple):
 def run_children(
     runner: TaskRunner,
     flow_facts: dict[str, Any],
-    task_facts: Mapping[str, Any],
+    task_facts: Mapping[str, Any] | None,
     sources: Sequence[tuple[Edge, Source]],
     indices: Sequence[int],
     given: Sequence[State | None],
@@ -71,7 +71,7 @@ def run_children(
         given: the states to begin with, one for each.
     """
     token = push(flow_facts) if top.get() is None else None
-    facts = dict(task_facts)
+    facts = dict(task_facts or {})
     states: list[State] = []
     interrupted = False
     begun = perf_counter()

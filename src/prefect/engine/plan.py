@@ -39,7 +39,7 @@ class RunPlan:
 
     nodes: Sequence[Node]
     after_end: Sequence[Sequence[int]]
-    after_opening: Sequence[Sequence[int]]
+    after_opening: Mapping[int, Sequence[int]]
     waiting: Sequence[int]
     numbers: Mapping[Task, int]
 
@@ -63,7 +63,8 @@ def compile_plan(graph: Graph) -> RunPlan:
     numbers = {task: number for number, task in enumerate(order)}
     nodes: list[Node] = []
     after_end: list[list[int]] = [[] for _ in order]
-    after_opening: list[list[int]] = [[] for _ in order]
+    after_opening: dict[int, list[int]] = {}
+    waiting: list[int] = []
     for number, task in enumerate(order):
         edges = graph.incoming(task)
         sources: list[int] = []
@@ -73,15 +74,16 @@ def compile_plan(graph: Graph) -> RunPlan:
             source = numbers[edge.upstream_task]
             sources.append(source)
             mapped = mapped or edge.mapped
-            if is_lane(edge, nodes[source]):
+            if edge.mapped and is_lane(edge, nodes[source]):
                 lanes[source] = None
-                after_opening[source].append(number)
+                after_opening.setdefault(source, []).append(number)
             else:
                 after_end[source].append(number)
         constants = graph.constants.get(task, NO_CONSTANTS)
         node = (number, task, graph.slugs[task], edges, sources, tuple(lanes), constants, mapped)
         nodes.append(tuple.__new__(Node, node))  # quicker than its constructor
-    return RunPlan(nodes, after_end, after_opening, [len(node.edges) for node in nodes], numbers)
+        waiting.append(len(edges))
+    return RunPlan(nodes, after_end, after_opening, waiting, numbers)
 
 
 def is_lane(edge: Edge, source: Node) -> bool:

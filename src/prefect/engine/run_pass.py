@@ -25,7 +25,6 @@ from prefect.utilities.context import innermost
 from prefect.utilities.datetimes import utcnow
 
 LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
-NOTHING: Mapping[str, Any] = {}
 LASTING_ROLES = ("init", "work")
 
 
@@ -93,7 +92,11 @@ class Pass:
         if slots is None or len(self.in_flight) < slots:
             instruction = scheduler.next(self._now() if scheduler.due else None, self.sizes)
             if instruction is not None:
-                self._carry_out(instruction, self.plan.nodes[instruction.node])
+                node = self.plan.nodes[instruction.node]
+                if slots == 1 and type(instruction) is RunTask:  # the common case, without detours
+                    scheduler.ended(node.number, self._submit_task(node))
+                else:
+                    self._carry_out(instruction, node)
                 return True
         if self.in_flight:
             self._collect()
@@ -135,16 +138,12 @@ class Pass:
         self.in_flight[self.tickets] = (future, instruction)
 
     def _submit_task(self, node: Node) -> Any:
-        task = node.task
-        return self.executor.submit(
-            run_task,
-            self._runner(node),
-            self.flow_facts,
-            self.contexts.get(node.task, NOTHING),
-            self._upstream(node),
-            self.scheduler.states[node.number],
-            extra_context={"task_name": task.name, "task_tags": task.tags, "task_index": None},
-        )
+        task, runner, upstream = node.task, self._runner(node), self._upstream(node)
+        given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
+        extra = {"task_name": task.name, "task_tags": task.tags, "task_index": None}
+        if self.executor.slots == 1:  # the work is done in this thread, where the context is
+            return self.executor.submit(runner.run, given, upstream, facts, extra_context=extra)
+        return self.executor.submit(run_task, runner, self.flow_facts, facts, upstream, given, extra_context=extra)
 
     def _submit_children(self, node: Node, indices: Sequence[int]) -> Any:
         runner, sources = self.maps[node.number]
@@ -153,7 +152,7 @@ class Pass:
             run_children,
             runner,
             self.flow_facts,
-            self.contexts.get(node.task, NOTHING),
+            self.contexts.get(node.task),
             sources,
             indices,
             [states[index] for index in indices],

@@ -102,7 +102,7 @@ class Scheduler:
                 self._start(number)
         for number in self._over:
             self._report(plan.after_end[number])
-            self._report(plan.after_opening[number])
+            self._report(plan.after_opening.get(number, ()))
 
     # --- what to do next ---------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class Scheduler:
             return
         self._report(self.plan.after_end[number])
         if self.plan.nodes[number].mapped:
-            self._report(self.plan.after_opening[number])
+            self._report(self.plan.after_opening.get(number, ()))
 
     def opened(self, number: int, parent: Mapped, given: list[State | None]) -> None:
         """A mapped task turned out to have these children; those with a state keep it until they run.
@@ -199,9 +199,9 @@ class Scheduler:
             given: one state or None for each child.
         """
         self.states[number] = parent
-        children = self.children[number] = Children(given, self.plan.after_opening[number])
+        children = self.children[number] = Children(given, self.plan.after_opening.get(number, ()))
         parent.map_states = children.states
-        self._report(self.plan.after_opening[number])
+        self._report(self.plan.after_opening.get(number, ()))
         if children.states:
             self._make_ready(number)
         if not children.left:
@@ -229,9 +229,14 @@ class Scheduler:
             self._make_ready(number)
 
     def _report(self, followers: Iterable[int]) -> None:
+        waiting = self._waiting
         for number in followers:
-            self._waiting[number] -= 1
-            if not self._waiting[number]:
+            waiting[number] -= 1
+            if waiting[number]:
+                continue
+            if self.states[number] is None and not self.plan.nodes[number].mapped:
+                heappush(self._ready, number)  # what `_start` comes to for most
+            else:
                 self._start(number)
 
     def _start(self, number: int) -> None:

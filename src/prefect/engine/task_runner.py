@@ -19,7 +19,7 @@ from functools import lru_cache
 from logging import DEBUG, INFO
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-from uuid import NAMESPACE_OID, uuid4, uuid5
+from uuid import NAMESPACE_OID, uuid5
 
 from prefect.configuration import config
 from prefect.core.task import Task
@@ -50,7 +50,7 @@ from prefect.engine.state import (
 )
 from prefect.exceptions import TaskTimeoutSignal, UnmappableError
 from prefect.triggers import all_successful
-from prefect.utilities.context import Derived, context, lookup, pop, top
+from prefect.utilities.context import DERIVED, MISSING, context, lookup, pop, top
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.logging import RUN_FIELDS, RunLogger, emit
 
@@ -194,8 +194,7 @@ class TaskRunner(Runner):
         self.task = task
         if state_handlers:
             super().__init__(state_handlers)
-        checkpointing = lookup("checkpointing")
-        self.checkpointing = config["flows"]["checkpointing"] if checkpointing is None else checkpointing
+        self.checkpointing = lookup("checkpointing")
         result = task.result or flow_result or IN_MEMORY
         self.result = result if task.target is None else result.at(task.target)
         self.needs = PLAIN if is_plain(self) else Needs.of(self)
@@ -239,14 +238,10 @@ class TaskRunner(Runner):
         task, upstream_states = self.task, upstream_states or {}
         facts = {
             "task_name": task.name,
-            "task_full_name": FULL_NAME,
             "task_slug": self.slug,
-            "task_id": self.slug,
             "task_tags": task.tags,
             "task_run_count": 1,
-            "task_run_id": RUN_ID,
             "map_index": None,
-            "checkpointing": self.checkpointing,
             "logger": task.logger,
         }
         if context:
@@ -554,18 +549,18 @@ def refusal(task: Task) -> State:
 # --- what the context of a run knows of it ----------------------------------------------------------------------------
 
 
-def task_full_name() -> str:
+def task_full_name() -> Any:
     """The name of the task, with the index of the child behind it."""
-    index = lookup("map_index")
-    return str(lookup("task_name")) if index is None else f"{lookup('task_name')}[{index}]"
+    name, index = lookup("task_name", MISSING), lookup("map_index")
+    return name if index is None else f"{name}[{index}]"
 
 
-def task_run_id() -> str:
+def task_run_id() -> Any:
     """The identifier of the task run: what stands for flow run and task, and the index of the child at its end."""
-    flow_run, index = lookup("flow_run_id"), lookup("map_index")
-    if flow_run is None:
-        return str(uuid4())
-    return f"{id_prefix(flow_run, lookup('task_slug'))}{0 if index is None else index + 1:012x}"
+    flow_run, slug, index = lookup("flow_run_id"), lookup("task_slug"), lookup("map_index")
+    if flow_run is None or slug is None:
+        return MISSING
+    return f"{id_prefix(flow_run, slug)}{0 if index is None else index + 1:012x}"
 
 
 @lru_cache(maxsize=4096)
@@ -573,5 +568,7 @@ def id_prefix(flow_run: str, slug: str) -> str:
     return str(uuid5(NAMESPACE_OID, f"{flow_run}/{slug}"))[:24]
 
 
-FULL_NAME = Derived(task_full_name)
-RUN_ID = Derived(task_run_id)
+DERIVED["task_full_name"] = task_full_name
+DERIVED["task_run_id"] = task_run_id
+DERIVED["task_id"] = lambda: lookup("task_slug", MISSING)
+DERIVED["checkpointing"] = lambda: config["flows"]["checkpointing"]

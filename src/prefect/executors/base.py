@@ -17,7 +17,7 @@ class Executor:
 
     Attributes:
         slots: how many calls may be under way at once, None for as many as wanted; 1 means that `submit` itself does
-            the work and returns the value.
+            the work, in the calling thread, and returns the value.
     """
 
     slots: ClassVar[int | None] = None

@@ -23,16 +23,6 @@ from typing import Any
 from prefect.configuration import config
 from prefect.utilities.logging import RunLogger, get_logger
 
-
-class Derived:
-    """A value of a layer that is worked out when somebody asks for it."""
-
-    __slots__ = ("make",)
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make = make
-
-
 Layer = tuple[dict[str, Any], Any, bool]
 """The values, the layer below or None, and whether a run pushed it rather than the user.
 
@@ -49,16 +39,20 @@ def lookup(key: str, default: Any = None) -> Any:
     while layer is not None:
         values, layer, _ = layer
         if key in values:
-            value = values[key]
-            if type(value) is Derived:
-                value = values[key] = value.make()
-            return value
+            return values[key]
     return ground(key, default)
+
+
+DERIVED: dict[str, Callable[[], Any]] = {}
+"""Keys that are worked out from others whenever somebody asks; a function that returns `MISSING` has no value here."""
 
 
 def ground(key: str, default: Any = None) -> Any:
     if key == "config":
         return config
+    if key in DERIVED:
+        value = DERIVED[key]()
+        return default if value is MISSING else value
     found = config.get("context", {}).get(key, MISSING)
     if found is not MISSING:
         return found
@@ -166,6 +160,7 @@ class Context(MutableMapping[str, Any]):
             seen.update(dict.fromkeys(values))
         seen.update(dict.fromkeys(config.get("context", {})))
         seen.update({"config": None, "logger": None})
+        seen.update({key: None for key, make in DERIVED.items() if make() is not MISSING})
         return iter(seen)
 
     def __len__(self) -> int:
