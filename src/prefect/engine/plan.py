@@ -65,8 +65,7 @@ def compile_plan(graph: Graph) -> RunPlan:
     after_end: list[list[int]] = [[] for _ in order]
     after_opening: dict[int, list[int]] = {}
     waiting: list[int] = []
-    for number, task in enumerate(order):
-        edges = graph.incoming(task)
+    for number, (task, edges) in enumerate(zip(order, map(graph.incoming, order), strict=True)):
         sources: list[int] = []
         lanes: dict[int, None] = {}
         mapped = False
