@@ -117,7 +117,7 @@ def test_keyword_arguments_may_be_arbitrary():
 
 @pytest.mark.parametrize("builtin", [bool, dict, max])
 def test_functions_that_cannot_be_inspected_are_refused_with_the_remedy(builtin):
-    with pytest.raises(ValueError, match="Wrap it in a function of your own"):
+    with pytest.raises(ValueError, match="wrap it in a function of your own"):
         task(builtin)
 
 

@@ -16,6 +16,7 @@ RESERVED = {
     "task_args": "settings of the copy that a call makes",
     "flow": "the flow that a call adds to",
 }
+WRAP = "wrap it in a function of your own: `@task` over `def f(x): return original(x)`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,7 @@ def inspected(run: Callable[..., Any], name: str) -> inspect.Signature:
         return inspect.signature(inspect.unwrap(run))
     except (TypeError, ValueError) as error:
         raise TaskSignatureError(
-            f"The arguments of task {name!r} cannot be read from {run!r}. "
-            "Wrap it in a function of your own: `@task` over `def f(x): return original(x)`."
+            f"The arguments of task {name!r} cannot be read from {run!r}; {WRAP}"
         ) from error
 
 
@@ -142,7 +142,7 @@ def check(parameters: list[inspect.Parameter], name: str) -> None:
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise PositionalOnlyError(
                 f"Task {name!r} takes {parameter.name!r} by position only, but tasks receive every argument by name. "
-                "Remove the `/` from its signature."
+                f"Remove the `/` from its signature, or {WRAP}"
             )
         if parameter.name in RESERVED:
             raise TaskSignatureError(
