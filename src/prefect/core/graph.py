@@ -57,6 +57,7 @@ class Graph:
         self._used_slugs: set[str] = set()
         self._slug_counts: dict[str, int] = {}
         self._reference_tasks: list[Task] | None = None
+        self._holds_resources = False
         self._memo: dict[str, Any] = {}
         for task in tasks or ():
             self.add_task(task)
@@ -139,6 +140,8 @@ class Graph:
 
     def _default_reference_tasks(self) -> set[Task]:
         """The last tasks; what only sets up or cleans up a resource has no say."""
+        if not self._holds_resources:
+            return set(self.terminal_tasks())
         last: set[Task] = set()
         for task, edges in self._out.items():
             for edge in edges:
@@ -212,6 +215,8 @@ class Graph:
         self.slugs[task] = self._slug_for(task)
         self._into[task] = []
         self._out[task] = []
+        if task.role != "work":
+            self._holds_resources = True
         self._memo.clear()
         self._enrol(task)
         return task

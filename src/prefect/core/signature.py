@@ -118,9 +118,7 @@ def inspected(run: Callable[..., Any], name: str) -> inspect.Signature:
     try:
         return inspect.signature(inspect.unwrap(run))
     except (TypeError, ValueError) as error:
-        raise TaskSignatureError(
-            f"The arguments of task {name!r} cannot be read from {run!r}; {WRAP}"
-        ) from error
+        raise TaskSignatureError(f"The arguments of task {name!r} cannot be read from {run!r}; {WRAP}") from error
 
 
 def without_self(parameters: list[inspect.Parameter], name: str) -> list[inspect.Parameter]:

@@ -220,9 +220,11 @@ class FlowRunner(Runner):
         executor: Executor,
     ) -> State:
         """Run the tasks, and work out the state of the flow from theirs."""
-        foreign = [task for task in return_tasks if task not in self.flow.slugs]
+        foreign = return_tasks - self.flow.slugs.keys()
         if foreign:
-            raise GraphError(f"{foreign[0]!r} is not a task of {self.flow!r}, so its state cannot be returned.")
+            raise GraphError(
+                f"{next(iter(foreign))!r} is not a task of {self.flow!r}, so its state cannot be returned."
+            )
         run = Pass(
             plan=plan_of(self.flow),
             task_states=task_states,

@@ -11,6 +11,7 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 
 NO_CONSTANTS: Mapping[str, Any] = {}
+NO_SOURCES: Sequence[int] = ()
 
 
 class Node(NamedTuple):
@@ -24,7 +25,7 @@ class Node(NamedTuple):
     slug: str
     edges: Sequence[Edge]
     sources: Sequence[int]
-    lanes: tuple[int, ...]
+    lanes: Sequence[int]
     constants: Mapping[str, Any]
     mapped: bool
 
@@ -38,7 +39,7 @@ class RunPlan:
     """
 
     nodes: Sequence[Node]
-    after_end: Sequence[Sequence[int]]
+    after_end: Mapping[int, Sequence[int]]
     after_opening: Mapping[int, Sequence[int]]
     waiting: Sequence[int]
     numbers: Mapping[Task, int]
@@ -62,24 +63,22 @@ def compile_plan(graph: Graph) -> RunPlan:
     order = graph.sorted_tasks()
     numbers = {task: number for number, task in enumerate(order)}
     nodes: list[Node] = []
-    after_end: list[list[int]] = [[] for _ in order]
+    after_end: dict[int, list[int]] = {}
     after_opening: dict[int, list[int]] = {}
     waiting: list[int] = []
     for number, (task, edges) in enumerate(zip(order, map(graph.incoming, order), strict=True)):
-        sources: list[int] = []
-        lanes: dict[int, None] = {}
-        mapped = False
-        for edge in edges:
-            source = numbers[edge.upstream_task]
-            sources.append(source)
-            mapped = mapped or edge.mapped
-            if edge.mapped and is_lane(edge, nodes[source]):
-                lanes[source] = None
-                after_opening.setdefault(source, []).append(number)
-            else:
-                after_end[source].append(number)
+        sources = [numbers[edge.upstream_task] for edge in edges] if edges else NO_SOURCES
+        mapped, lanes = False, NO_SOURCES
+        for edge, source in zip(edges, sources):  # noqa: B905  (of equal length, and every flow takes this road)
+            if edge.mapped:
+                mapped = True
+                if is_lane(edge, nodes[source]):
+                    lanes = (*lanes, source)
+                    after_opening.setdefault(source, []).append(number)
+                    continue
+            after_end.setdefault(source, []).append(number)
         constants = graph.constants.get(task, NO_CONSTANTS)
-        node = (number, task, graph.slugs[task], edges, sources, tuple(lanes), constants, mapped)
+        node = (number, task, graph.slugs[task], edges, sources, lanes, constants, mapped)
         nodes.append(tuple.__new__(Node, node))  # quicker than its constructor
         waiting.append(len(edges))
     return RunPlan(nodes, after_end, after_opening, waiting, numbers)

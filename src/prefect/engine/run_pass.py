@@ -70,21 +70,21 @@ class Pass:
                 pass
         except KeyboardInterrupt:
             self.interrupted = True
+        unclean = self._unclean() if self.interrupted else []
         states = self._final_states()
-        if self.interrupted:
-            self._clean_up(states)
+        for node in unclean:
+            upstream = {edge: states[edge.upstream_task] for edge in node.edges}
+            states[node.task] = self._runner(node).run(None, upstream)
         return states, self.interrupted
+
+    def _unclean(self) -> list[Node]:
+        """Tasks that would give back a resource and have not: after Ctrl-C nothing else will."""
+        states = self.scheduler.states
+        return [node for node in self.plan.nodes if node.task.role == "cleanup" and states[node.number] is None]
 
     def unfinished_maps(self) -> list[State]:
         """Mapped tasks with children that are not over; a task behind them may be over for lack of children."""
         return [self.scheduler.states[number] for number, each in self.scheduler.children.items() if each.left]  # type: ignore[misc]
-
-    def _clean_up(self, states: dict[Task, State]) -> None:
-        """After Ctrl-C: give back the resources that were set up, for nothing else will."""
-        for node in self.plan.nodes:
-            if node.task.role == "cleanup" and self.scheduler.states[node.number] is None:
-                upstream = {edge: states[edge.upstream_task] for edge in node.edges}
-                states[node.task] = self._runner(node).run(None, upstream)
 
     def _advance(self) -> bool:
         """Do the next thing. False when there is nothing more to do in this pass."""
@@ -219,13 +219,15 @@ class Pass:
 
     def _final_states(self) -> dict[Task, State]:
         missing = self._cancelled if self.interrupted else self._pending
-        states: dict[Task, State] = {}
-        for node, known in zip(self.plan.nodes, self.scheduler.states, strict=True):
-            state = missing() if known is None or (self.interrupted and not known.is_finished()) else known
-            if isinstance(state, Mapped):
+        found = self.scheduler.states
+        for number, state in enumerate(found):
+            if type(state) is Success:
+                continue
+            if state is None or (self.interrupted and not state.is_finished()):
+                found[number] = missing()
+            elif isinstance(state, Mapped):
                 state.map_states = [missing() if child is None else child for child in state.map_states]
-            states[node.task] = state
-        return states
+        return dict(zip(self.plan.numbers, found, strict=True))  # type: ignore[arg-type]
 
     @staticmethod
     def _pending() -> State:

@@ -101,7 +101,7 @@ class Scheduler:
             if not count:
                 self._start(number)
         for number in self._over:
-            self._report(plan.after_end[number])
+            self._report(plan.after_end.get(number, ()))
             self._report(plan.after_opening.get(number, ()))
 
     # --- what to do next ---------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class Scheduler:
         if type(state) is not Success and not state.is_finished():
             self._set_aside(number, WHOLE, state)
             return
-        self._report(self.plan.after_end[number])
+        self._report(self.plan.after_end.get(number, ()))
         if self.plan.nodes[number].mapped:
             self._report(self.plan.after_opening.get(number, ()))
 
@@ -205,7 +205,7 @@ class Scheduler:
         if children.states:
             self._make_ready(number)
         if not children.left:
-            self._report(self.plan.after_end[number])
+            self._report(self.plan.after_end.get(number, ()))
 
     def child_ended(self, number: int, index: int, state: State) -> None:
         """A child came to a state."""
@@ -219,7 +219,7 @@ class Scheduler:
             if follower in self.children:
                 self._follow(follower, index)
         if not children.left:
-            self._report(self.plan.after_end[number])
+            self._report(self.plan.after_end.get(number, ()))
 
     def _follow(self, number: int, index: int) -> None:
         """Let child `index` of a task behind a lane start, if the cursor passed it while it had to wait."""

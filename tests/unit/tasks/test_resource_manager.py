@@ -349,3 +349,35 @@ def test_a_flow_with_a_resource_can_be_sent_to_another_process():
     sent = cloudpickle.loads(cloudpickle.dumps(flow))
 
     assert set(outcomes(sent).values()) == {"Success"}
+
+
+def test_ctrl_c_gives_the_resource_back():
+    """connect ─▶ setup ─▶ work (Ctrl-C) ─▶ more ─▶ cleanup"""
+    events = []
+
+    @resource_manager
+    class Connection:
+        def setup(self):
+            events.append("opened")
+            return "connection"
+
+        def cleanup(self, connection):
+            events.append(f"closed {connection}")
+
+    @task
+    def work(connection):
+        raise KeyboardInterrupt
+
+    @task
+    def more(x):
+        events.append("more")
+
+    with Flow("f") as flow, Connection() as connection:
+        worked = work(connection)
+        after = more(worked)
+
+    state = flow.run()
+
+    assert events == ["opened", "closed connection"]
+    assert type(state).__name__ == "Cancelled"
+    assert [type(state.result[each]).__name__ for each in (worked, after)] == ["Cancelled", "Cancelled"]
