@@ -23,6 +23,7 @@ BaseException
         ├── UnmappableError            (TypeError)   a value that has no elements in order
         ├── ScheduleError              (ValueError)  a schedule that cannot be, such as a cron line with a mistake
         │   └── ScheduleTypeError      (TypeError)
+        ├── HandlerError               (TypeError)   a state handler returned something that is no state
         ├── RunnerError                (TypeError)   arguments that a runner does not take
         ├── SecretMissing              (ValueError)  a secret that is set nowhere
         ├── ConfigurationError         (ValueError)  a configuration file or variable that cannot be read
@@ -113,6 +114,10 @@ class ScheduleError(PrefectException, ValueError):
 
 class ScheduleTypeError(ScheduleError, TypeError):
     """A setting of a schedule has a type that it cannot have."""
+
+
+class HandlerError(PrefectException, TypeError):
+    """A state handler returned something other than a state or None."""
 
 
 class RunnerError(PrefectException, TypeError):

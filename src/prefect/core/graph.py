@@ -451,7 +451,8 @@ class Graph:
             if edge not in self._edges:
                 self._join(edge)
         for task, values in flow.constants.items():
-            self.constants.setdefault(task, {}).update(values)
+            for key, value in values.items():
+                self.set_constant(task, key, value)
         if references is not None:
             self.set_reference_tasks(task for task in self.tasks if task in references)
         self._validate_if(merge_parameters or validate)
@@ -483,6 +484,10 @@ class Graph:
             return
         if self._into[old] and isinstance(new, Parameter):
             raise self._fed_parameter(new)
+        if any(new in edge[:2] for edge in [*self._into[old], *self._out[old]]):
+            raise GraphError(f"{old!r} and {new!r} are joined by an edge, so one cannot take the place of the other.")
+        if new not in self.slugs and new.slug is not None and new.slug in self._used_slugs - {self.slugs[old]}:
+            raise self._twin(new, new.slug)
         for key in (*(edge.key for edge in self._into[old]), *self.constants.get(old, ())):
             if key is not None:
                 self._check_key(new, key)

@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Coroutine
+from contextlib import redirect_stdout
 from io import TextIOBase
 from types import FrameType
 from typing import Any, TextIO
@@ -47,8 +47,7 @@ def call(
         return run_coroutine(limited(run(**inputs), timeout))
     if not timeout:
         return run(**inputs)
-    with alarm(timeout):
-        return run(**inputs)
+    return call_with_alarm(run, inputs, timeout)
 
 
 # --- timeouts ---------------------------------------------------------------------------------------------------------
@@ -63,33 +62,41 @@ def can_alarm() -> bool:
     return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
-@contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """Interrupt the block when the time is over; outside the main thread the block runs on, and this is logged."""
+def call_with_alarm(run: Callable[..., Any], inputs: dict[str, Any], seconds: float) -> Any:
+    """Call a function and interrupt it when the time is over; outside the main thread it runs on, and this is logged.
+
+    The alarm rings once, at any place: also right behind the call. Therefore it is caught around all of this, and what
+    was there before is put back at the very end.
+    """
     if not can_alarm():
         logging.getLogger("prefect").warning(
             "A timeout of %s s cannot be kept here: a thread other than the main one cannot be interrupted.", seconds
         )
-        yield
-        return
-    if 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= seconds:  # an alarm around this one rings first
-        yield
-        return
+        return run(**inputs)
+    outer, interval = signal.getitimer(signal.ITIMER_REAL)
+    if 0 < outer <= seconds:  # an alarm around this one rings first
+        return run(**inputs)
     own = AlarmRang(f"The task ran longer than its timeout of {seconds} s.")
+    over = False
 
     def ring(signum: int, frame: FrameType | None) -> None:
-        raise own
+        if not over:
+            raise own
 
     started = time.monotonic()
     before = signal.signal(signal.SIGALRM, ring)
-    outer, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            return run(**inputs)
+        finally:
+            over = True
     except AlarmRang as rang:
         if rang is not own:
             raise
         raise TaskTimeoutSignal(*own.args) from None
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if outer:  # an alarm around this one goes on with what is left of its time

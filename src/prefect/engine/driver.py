@@ -20,12 +20,13 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine import caching
 from prefect.engine.flow_runner import FlowRunner
-from prefect.engine.state import Mapped, Paused, Pending, Resume, Scheduled, State, Success
+from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State, Success
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow
 
 CACHES: caching.Caches = {}
+ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
 
 
@@ -83,7 +84,7 @@ def run_flow(
             },
             **runner_options,
         )
-        if final.result is None or type(final).__name__ == "Cancelled":
+        if isinstance(final, Cancelled):
             break
     assert final is not None
     return final
@@ -198,11 +199,12 @@ def resumed_from(state: Paused) -> Resume:
 
 
 def agreed(name: str, state: Paused) -> bool:
-    """Ask the person at the terminal until they say yes; without a terminal nobody agrees."""
+    """Ask the person at the terminal, who may leave the task paused; without a terminal nobody agrees."""
     message = state.message or "It waits until a person resumes it."
     try:
-        while input(f"Task '{name}' is paused: {message}\nResume it? [y] ").strip().lower() not in ("y", "yes"):
-            pass
+        while True:
+            answer = input(f"Task '{name}' is paused: {message}\nResume it? [y/n] ").strip().lower()
+            if answer in ANSWERS:
+                return ANSWERS[answer]
     except (EOFError, OSError):
         return False
-    return True

@@ -2,7 +2,7 @@
 
 ```
 initialize_run ─▶ check_flow_is_pending_or_running ─▶ check_flow_reached_start_time ─▶ set_flow_to_running
-               ─▶ get_flow_run_state ──┬── scheduler.next() ─▶ Job ─▶ executor
+               ─▶ get_flow_run_state ──┬── scheduler.next() ─▶ executor
                                        └── scheduler.ended(…) ◀────────── states
                ─▶ determine_final_state
 ```
@@ -38,7 +38,7 @@ from prefect.engine.state import (
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import GraphError
 from prefect.executors.base import Executor
-from prefect.utilities.context import ambient, isolated
+from prefect.utilities.context import ambient, isolated, lookup
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.importing import named_class
 
@@ -64,10 +64,12 @@ class FlowRunner(Runner):
         patient: False makes one pass, in which no task runs twice. True also runs what becomes due meanwhile, such as
             retries, until nothing is left that a time would start; `flow.run` does so.
         continued: the given states come from a pass in this very process, so that resources and secrets still exist.
+        interrupted: Ctrl-C ended the run.
     """
 
     patient = False
     continued = False
+    interrupted = False
 
     def __init__(
         self,
@@ -120,6 +122,7 @@ class FlowRunner(Runner):
         Returns:
             The state it came to; its result is `{task: state}` for `return_tasks`.
         """
+        inside_task = lookup("task_name") is not None
         begun = self.initialize_run(
             state,
             dict(task_states or {}),
@@ -131,6 +134,8 @@ class FlowRunner(Runner):
             self.logger.log(INFO, "Flow '%s': starting", self.flow.name)
             state = self._steps(begun, return_tasks, task_runner_state_handlers, executor)
             self.logger.log(INFO, "Flow '%s': ended as %s", self.flow.name, type(state).__name__)
+        if self.interrupted and inside_task:
+            raise KeyboardInterrupt("Ctrl-C ended this run and with it the run around it.")
         return state
 
     def _steps(
@@ -227,6 +232,7 @@ class FlowRunner(Runner):
             )
         run = Pass(
             plan=plan_of(self.flow),
+            constants=self.flow.constants,
             task_states=task_states,
             task_contexts=task_contexts,
             runner_class=self.task_runner_cls,
@@ -238,10 +244,10 @@ class FlowRunner(Runner):
             continued=self.continued,
         )
         with executor.start():
-            states, interrupted = run.finish()
+            states, self.interrupted = run.finish()
         everything = len(return_tasks) == len(states)
         wanted = states if everything else {task: state for task, state in states.items() if task in return_tasks}
-        if interrupted:
+        if self.interrupted:
             return Cancelled("The run was interrupted.", result=wanted)
         references = expanded(states[task] for task in self.flow.reference_tasks())
         terminal = expanded([*(states[task] for task in self.flow.terminal_tasks()), *run.unfinished_maps()])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefect.engine.mapping import Source
 from prefect.engine.state import Cancelled, State
 from prefect.engine.task_runner import TaskRunner
-from prefect.utilities.context import pop, push, top
+from prefect.utilities.context import innermost, pop, top
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
@@ -32,9 +32,7 @@ def run_task(
         upstream_states: the states of the tasks before it.
         given: the state to begin with.
     """
-    if top.get() is not None:
-        return runner.run(given, upstream_states, task_facts)
-    token = push(flow_facts)
+    token = top.set((flow_facts, None, True))  # what this thread or process knew before is of other runs
     try:
         return runner.run(given, upstream_states, task_facts)
     finally:
@@ -70,7 +68,7 @@ def run_children(
         indices: which children.
         given: the states to begin with, one for each.
     """
-    token = push(flow_facts) if top.get() is None else None
+    token = None if innermost() is flow_facts else top.set((flow_facts, None, True))
     facts = dict(task_facts or {})
     states: list[State] = []
     interrupted = False

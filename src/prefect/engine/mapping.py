@@ -61,6 +61,8 @@ def sources_of(upstream_states: Mapping[Edge, State]) -> list[tuple[Edge, Source
 
 
 def source_of(edge: Edge, state: State) -> Source:
+    if not edge.mapped and isinstance(state, Mapped) and all(type(child) is Success for child in state.map_states):
+        return Whole(Success.made(state.result))  # put together once, not for every child
     if not edge.mapped or not state.is_successful():
         return Whole(state)
     if isinstance(state, Mapped):

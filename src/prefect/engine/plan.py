@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prefect.core.edge import Edge
 from prefect.core.graph import Graph
 from prefect.core.task import Task
 
-NO_CONSTANTS: Mapping[str, Any] = {}
 NO_SOURCES: Sequence[int] = ()
 
 
@@ -26,7 +25,6 @@ class Node(NamedTuple):
     edges: Sequence[Edge]
     sources: Sequence[int]
     lanes: Sequence[int]
-    constants: Mapping[str, Any]
     mapped: bool
 
 
@@ -77,8 +75,7 @@ def compile_plan(graph: Graph) -> RunPlan:
                     after_opening.setdefault(source, []).append(number)
                     continue
             after_end.setdefault(source, []).append(number)
-        constants = graph.constants.get(task, NO_CONSTANTS)
-        node = (number, task, graph.slugs[task], edges, sources, lanes, constants, mapped)
+        node = (number, task, graph.slugs[task], edges, sources, lanes, mapped)
         nodes.append(tuple.__new__(Node, node))  # quicker than its constructor
         waiting.append(len(edges))
     return RunPlan(nodes, after_end, after_opening, waiting, numbers)

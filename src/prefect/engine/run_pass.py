@@ -34,6 +34,7 @@ class Pass:
     def __init__(
         self,
         plan: RunPlan,
+        constants: Mapping[Task, Mapping[str, Any]],
         task_states: Mapping[Task, State],
         task_contexts: Mapping[Task, Mapping[str, Any]],
         runner_class: type[TaskRunner],
@@ -45,6 +46,7 @@ class Pass:
         continued: bool,
     ) -> None:
         self.plan = plan
+        self.constants = constants
         self.contexts = task_contexts
         self.runner_class = runner_class
         self.handlers = handlers
@@ -65,16 +67,20 @@ class Pass:
 
     def finish(self) -> tuple[dict[Task, State], bool]:
         """Run until nothing is left to do; the state of every task, and whether Ctrl-C ended it."""
+        broken: Exception | None = None
         try:
             while not self.interrupted and self._advance():
                 pass
         except KeyboardInterrupt:
             self.interrupted = True
+        except Exception as error:  # of the executor: errors of tasks are states
+            broken, self.interrupted = error, True
         unclean = self._unclean() if self.interrupted else []
         states = self._final_states()
         for node in unclean:
-            upstream = {edge: states[edge.upstream_task] for edge in node.edges}
-            states[node.task] = self._runner(node).run(None, upstream)
+            states[node.task] = self._runner(node).run(None, self._upstream(node), self.contexts.get(node.task))
+        if broken is not None:
+            raise broken
         return states, self.interrupted
 
     def _unclean(self) -> list[Node]:
@@ -109,7 +115,8 @@ class Pass:
 
     def _seconds_to_next(self) -> float | None:
         """How long until a waiting run is due, if anybody waits for it."""
-        if not self.scheduler.due or not self.patient:
+        full = self.executor.slots is not None and len(self.in_flight) >= self.executor.slots
+        if full or not self.scheduler.due or not self.patient:
             return None
         return max(0.0, (self.scheduler.due[0][0] - utcnow()).total_seconds())
 
@@ -188,8 +195,8 @@ class Pass:
         if self.reporter is not SILENT:
             runner.reporter = self.reporter
         runner.slug = node.slug
-        if node.constants:
-            runner.constants = node.constants
+        if node.task in self.constants:
+            runner.constants = self.constants[node.task]
         return runner
 
     def _upstream(self, node: Node) -> dict[Edge, State]:
@@ -223,11 +230,15 @@ class Pass:
         for number, state in enumerate(found):
             if type(state) is Success:
                 continue
-            if state is None or (self.interrupted and not state.is_finished()):
+            if self._is_missing(state):
                 found[number] = missing()
-            elif isinstance(state, Mapped):
-                state.map_states = [missing() if child is None else child for child in state.map_states]
+            elif isinstance(state, Mapped) and number in self.scheduler.children:
+                state.map_states = [missing() if self._is_missing(child) else child for child in state.map_states]
         return dict(zip(self.plan.numbers, found, strict=True))  # type: ignore[arg-type]
+
+    def _is_missing(self, state: State | None) -> bool:
+        """Has a run come to no state, or, after Ctrl-C, to none that lasts?"""
+        return state is None or (self.interrupted and not state.is_finished())
 
     @staticmethod
     def _pending() -> State:

@@ -19,6 +19,7 @@ from prefect.core import settings
 from prefect.engine.reporting import SILENT, Report, Reporter
 from prefect.engine.signals import ENDRUN, PAUSE, PrefectStateSignal
 from prefect.engine.state import Failed, State
+from prefect.exceptions import HandlerError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.logging import get_logger
@@ -75,7 +76,7 @@ class Runner:
             raise
         except PrefectStateSignal as signal:
             return signal.state
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reraise_if_asked(error)
             self.logger.exception("A state handler failed on the way from %r to %r", old_state, new_state)
             raise ENDRUN(Failed(f"A state handler failed: {error!r}", result=error)) from error
@@ -96,7 +97,13 @@ class Runner:
 def call_each(handlers: Sequence[Callable[..., Any]], target: Any, old_state: State, new_state: State) -> State:
     """Pass a new state through handlers, each of which may replace it."""
     for handler in handlers:
-        new_state = handler(target, old_state, new_state) or new_state
+        returned = handler(target, old_state, new_state)
+        if returned is None:
+            continue
+        if not isinstance(returned, State):
+            name = getattr(handler, "__name__", repr(handler))
+            raise HandlerError(f"The handler {name!r} of {target!r} returned {returned!r}: return a state or None.")
+        new_state = returned
     return new_state
 
 
@@ -118,7 +125,7 @@ def step(method: Step[AnyRunner, P]) -> Step[AnyRunner, P]:
             new, end = signal.state, True
         except PrefectStateSignal as signal:
             new = signal.state
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reraise_if_asked(error)
             self.logger.exception("%s failed", method.__name__)
             new = Failed(f"Unexpected error: {error!r}", result=error)

@@ -31,6 +31,31 @@ from prefect.engine.result.base import NoResult, Result
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow
 
+__all__ = [
+    "Cached",
+    "Cancelled",
+    "Cancelling",
+    "ClientFailed",
+    "Failed",
+    "Finished",
+    "Looped",
+    "Mapped",
+    "Paused",
+    "Pending",
+    "Queued",
+    "Resume",
+    "Retrying",
+    "Running",
+    "Scheduled",
+    "Skipped",
+    "State",
+    "Submitted",
+    "Success",
+    "TimedOut",
+    "TriggerFailed",
+    "ValidationFailed",
+]
+
 
 class State:
     """What is known about a run at one moment.

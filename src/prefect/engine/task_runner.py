@@ -112,7 +112,7 @@ class Needs:
             target=task.target is not None or "check_target" in changed,
             cached=task.cache_for is not None or bool(changed & {"check_task_is_cached", "cache_result"}),
             after=bool(changed & {"check_for_retry", "check_task_is_looping"}),
-            checkpoint=runner.checkpointing and task.checkpoint is not False,
+            checkpoint=runner.checkpointing and task.checkpoint is not False and not task.auto_generated,
             result=runner.result is not IN_MEMORY,
             help=needs_help(task),
         )
@@ -249,7 +249,7 @@ class TaskRunner(Runner):
         token = top.set((facts, top.get(), True))
         try:
             if state is None and not self.needs.begin:
-                state = FRESH if self.quiet else Pending.made(tags=task.tags)
+                state = FRESH if self.short else Pending.made(tags=task.tags)
             else:
                 state, more = self.initialize_run(state, facts)
                 facts.update(more)
@@ -266,6 +266,7 @@ class TaskRunner(Runner):
                 facts["task_loop_count"] = state.loop_count + 1
                 facts["task_loop_result"] = state.result
                 facts["task_run_count"] = 1
+                facts.pop("resume", None)
                 state = Pending("Ready for the next turn of the loop.")
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
@@ -427,7 +428,7 @@ class TaskRunner(Runner):
             passed = self.task.trigger(upstream_states)
         except (PrefectStateSignal, ENDRUN) as signal:
             raise ENDRUN(signal.state) from signal
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reraise_if_asked(error)
             self.logger.exception("The trigger of %r failed", self.task)
             raise ENDRUN(TriggerFailed(f"The trigger failed: {error!r}", result=error)) from error
@@ -466,12 +467,12 @@ class TaskRunner(Runner):
             return self._looped(signal, inputs)
         except PrefectStateSignal as signal:
             return self._signalled(signal, inputs)
+        except (ENDRUN, KeyboardInterrupt, GeneratorExit):
+            raise
         except SystemExit as error:
             task.logger.error("%r called sys.exit(%r)", task, error.code)
             return Failed(f"The task called sys.exit({error.code!r}).", result=error)
-        except ENDRUN:
-            raise
-        except Exception as error:
+        except BaseException as error:  # whatever a task raises is the task's end, not the flow's
             reraise_if_asked(error)
             trace = (type(error), error, error.__traceback__ and error.__traceback__.tb_next)  # without our own frame
             task.logger.error("Task '%s' failed: %r", lookup("task_full_name"), error, exc_info=trace)

@@ -284,9 +284,21 @@ def test_a_pause_with_an_end_resumes_by_itself():
     assert flow.run().result[rested].result is True
 
 
-def test_a_person_is_asked_until_they_agree(answers):
+def test_a_person_who_says_no_leaves_the_task_paused(answers):
     given, asked = answers
-    given += ["n", "what?", " Y "]
+    given += ["maybe", "n"]
+    with Flow("f") as flow:
+        a = one(task_args={"trigger": manual_only})
+
+    state = flow.run()
+
+    assert (type(state).__name__, type(state.result[a]).__name__) == ("Running", "Paused")
+    assert len(asked) == 2
+
+
+def test_a_person_is_asked_until_they_answer(answers):
+    given, asked = answers
+    given += ["", "what?", " Y "]
     with Flow("f") as flow:
         a = one(task_args={"trigger": manual_only, "name": "careful"})
         b = add(a)

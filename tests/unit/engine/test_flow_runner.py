@@ -677,3 +677,31 @@ def test_the_class_of_the_task_runners_can_be_chosen():
     state = FlowRunner(Flow("f", tasks=[one]), task_runner_cls=Shouting).run(return_tasks=[one])
 
     assert state.result[one].result == "LOUD"
+
+
+def test_ctrl_c_in_a_flow_run_inside_a_task_ends_the_outer_run_too():
+    """outer: runs_inner (a flow whose task gets Ctrl-C) ─▶ after"""
+    ran = []
+
+    @task
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with Flow("inner") as inner:
+        interrupted()
+
+    @task
+    def runs_inner():
+        inner.run()
+
+    @task
+    def after(x):
+        ran.append("after")
+
+    with Flow("outer") as outer:
+        after(runs_inner())
+
+    state = outer.run()
+
+    assert type(state).__name__ == "Cancelled"
+    assert ran == []

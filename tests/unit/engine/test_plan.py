@@ -56,7 +56,6 @@ def test_constants_are_no_edges():
     [node] = compile_plan(flow).nodes
 
     assert node.edges == []
-    assert node.constants == {"x": 5}
 
 
 def test_a_map_over_a_map_is_a_lane_that_waits_for_the_opening_only():

@@ -398,3 +398,19 @@ def test_a_retrying_state_says_when(diary):
 
 def test_a_bare_task_is_a_task_that_does_nothing():
     assert TaskRunner(Task()).run().is_successful()
+
+
+def test_a_handler_that_returns_no_state_fails_the_task_and_only_it():
+    def talks(task, old_state, new_state):
+        return "oops"
+
+    with Flow("f") as flow:
+        bad = task(lambda: 1, name="bad", state_handlers=[talks])()
+        good = task(lambda: 2, name="good")()
+
+    state = flow.run()
+
+    assert state.is_failed()
+    assert state.result[bad].is_failed()
+    assert "'talks'" in str(state.result[bad].result)
+    assert state.result[good].result == 2

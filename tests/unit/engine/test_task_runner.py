@@ -36,6 +36,7 @@ from prefect.engine.state import (
 )
 from prefect.engine.task_runner import STEPS
 from prefect.exceptions import TaskTimeoutSignal, UnmappableError
+from prefect.utilities.configuration import set_temporary_config
 
 HOUR = timedelta(hours=1)
 
@@ -729,3 +730,32 @@ def test_the_steps_come_in_order():
         "check_for_retry",
         "check_task_is_looping",
     ]
+
+
+def test_what_the_flow_makes_by_itself_is_not_stored(tmp_path):
+    """A secret inside a list: the List task that holds it must not write it to a file."""
+    with Flow("f", result=LocalResult(dir=tmp_path)) as flow:
+        task(lambda words: len(words), name="count", checkpoint=False)([task(lambda: "secret", checkpoint=False)()])
+
+    with set_temporary_config({"flows.checkpointing": True}):
+        assert flow.run().is_successful()
+
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_stray_exception_of_any_kind_ends_the_task_and_not_the_flow():
+    class Stray(BaseException):
+        pass
+
+    @task
+    def raises():
+        raise Stray("gone astray")
+
+    with Flow("f") as flow:
+        bad = raises()
+        good = task(lambda: 2, name="good")()
+
+    state = flow.run()
+
+    assert isinstance(state.result[bad].result, Stray)
+    assert state.result[good].result == 2

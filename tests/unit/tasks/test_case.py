@@ -331,3 +331,9 @@ def test_case_is_the_class_at_every_door():
 
     assert prefect.case is case
     assert prefect.tasks.control_flow.case is case
+
+
+def test_a_truth_value_in_place_of_a_task_is_refused_with_the_remedy():
+    """`a == b` is False while the flow is built: a case over it would skip for ever."""
+    with Flow("f"), pytest.raises(GraphTypeError, match="is_equal"):
+        case(identity(1) == identity(1), True)

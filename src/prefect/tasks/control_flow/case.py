@@ -26,7 +26,7 @@ class case(Block):
         value: the value it must return; not a task.
 
     Raises:
-        GraphTypeError: the value is a task.
+        GraphTypeError: the value is a task, or the task is a plain truth value.
     """
 
     key = "case"
@@ -35,7 +35,12 @@ class case(Block):
         if isinstance(value, Task):
             raise GraphTypeError(
                 f"A case needs a value that is known now, and {value!r} is a task. "
-                "Compare in a task instead: `case(a == b, True)`."
+                "Compare in a task instead: `case(a.is_equal(b), True)`."
+            )
+        if isinstance(task, bool):
+            raise GraphTypeError(
+                f"A case looks at the result of a task, and {task!r} is known already. "
+                "`a == b` compares the tasks themselves, now; `a.is_equal(b)` is a task that compares their results."
             )
         super().__init__()
         self.task = task

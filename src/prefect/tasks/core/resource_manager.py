@@ -126,7 +126,7 @@ class ResourceManager:
     ) -> None:
         self.resource_class = resource_class
         self.name = name = name or resource_class.__name__
-        self.init_task_kwargs = {"name": name, **(init_task_kwargs or {})}
+        self.init_task_kwargs = {"name": name, "checkpoint": False, **(init_task_kwargs or {})}
         self.setup_task_kwargs = {"name": f"{name}.setup", "checkpoint": False, **(setup_task_kwargs or {})}
         self.cleanup_task_kwargs = {
             "name": f"{name}.cleanup",
