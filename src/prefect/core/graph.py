@@ -229,7 +229,7 @@ class Graph:
         return slug
 
     def _next_slug(self, task: Task) -> str:
-        prefix = "-".join([task.name, *sorted(task.tags)]) if task.tags else task.name
+        prefix = "-".join([task.name, *sorted(task._tags)]) if task._tags else task.name
         number = self._slug_counts.get(prefix, 0) + 1
         while (slug := f"{prefix}-{number}") in self._used_slugs:
             number += 1

@@ -52,6 +52,33 @@ SETTINGS = frozenset(
 )
 
 
+NO_TAGS: frozenset[str] = frozenset()
+
+
+class OnDemand:
+    """A set or list of a task that is made when somebody asks for it: most tasks have no tags and no handlers."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        self.key = f"_{name}"
+
+    def __get__(self, task: Task | None, owner: type | None = None) -> Any:
+        if task is None:
+            return self
+        own = task.__dict__
+        if self.key not in own:
+            return task.__getattr__(self.name)
+        if own[self.key] is None:
+            own[self.key] = self.make()
+        return own[self.key]
+
+    def __set__(self, task: Task, value: Any) -> None:
+        task.__dict__[self.key] = value or None
+
+
 class CallSignature:
     """What a task can be called with: the arguments of `run` and those kept for calls. A class takes its settings."""
 
@@ -98,6 +125,10 @@ class Task(Algebra):
 
     __signature__ = CallSignature()
     role: ClassVar[Literal["work", "init", "setup", "cleanup", "secret"]] = "work"
+    tags = OnDemand(set)
+    state_handlers = OnDemand(list)
+    _tags: set[str] | None
+    _state_handlers: list[Callable[..., Any]] | None
     _run_signature: ClassVar[RunSignature]
     _plain: ClassVar[bool] = True
 
@@ -145,7 +176,7 @@ class Task(Algebra):
         defaults = config.tasks.defaults
         self.name = name or type(self).__name__
         self.slug = slug
-        self.tags: Any = tags
+        self.tags = tags
         self.max_retries: Any = defaults.max_retries if max_retries is None else max_retries
         self.retry_delay = defaults.retry_delay if retry_delay is None and self.max_retries else retry_delay
         self.retry_on: Any = retry_on
@@ -156,7 +187,7 @@ class Task(Algebra):
         self.cache_validator: Any = cache_validator
         self.cache_key = cache_key
         self.checkpoint = checkpoint
-        self.state_handlers: Any = state_handlers
+        self.state_handlers = state_handlers
         self.log_stdout = log_stdout
         self.result = result
         self.target = target
@@ -174,7 +205,7 @@ class Task(Algebra):
         self.state_handlers.append(failure_handler(settings.function(callback, "on_failure", repr(self))))
 
     def _warn_of_early_settings(self) -> None:
-        early = vars(self).keys() & SETTINGS
+        early = {key.removeprefix("_") for key in vars(self)} & SETTINGS
         if early:
             warnings.warn(
                 f"{type(self).__name__}.__init__ sets {', '.join(sorted(early))} before `super().__init__()`, "
@@ -282,10 +313,13 @@ class Task(Algebra):
             tracker.pop(self, None)
         if self.slug:
             new.slug = f"{self.slug}-copy"
-        new.state_handlers = [*self.state_handlers]
+        if self._tags:
+            new.tags = {*self._tags}
+        if self._state_handlers:
+            new.state_handlers = [*self._state_handlers]
         if task_args:
             new._override(task_args)
-        new.tags = {*self.tags, *new.tags}
+            new.tags = {*(self._tags or ()), *(new._tags or ())}
         return new
 
     def _tagged(self) -> Self:

@@ -9,7 +9,7 @@ from logging import DEBUG
 from typing import Any
 
 from prefect.core.edge import Edge
-from prefect.core.task import Task
+from prefect.core.task import NO_TAGS, Task
 from prefect.engine import mapping, pace
 from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
 from prefect.engine.mapping import Source
@@ -147,7 +147,7 @@ class Pass:
     def _submit_task(self, node: Node) -> Any:
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
         given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
-        extra = {"task_name": task.name, "task_tags": task.tags, "task_index": None}
+        extra = {"task_name": task.name, "task_tags": task._tags or NO_TAGS, "task_index": None}
         if self.executor.slots == 1:  # the work is done in this thread, where the context is
             return self.executor.submit(runner.run, given, upstream, facts, extra_context=extra)
         return self.executor.submit(run_task, runner, self.flow_facts, facts, upstream, given, extra_context=extra)
@@ -163,7 +163,7 @@ class Pass:
             sources,
             indices,
             [states[index] for index in indices],
-            extra_context={"task_name": task.name, "task_tags": task.tags, "task_index": indices[0]},
+            extra_context={"task_name": task.name, "task_tags": task._tags or NO_TAGS, "task_index": indices[0]},
         )
 
     def _collect(self) -> None:

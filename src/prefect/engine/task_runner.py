@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from prefect.configuration import config
-from prefect.core.task import Task
+from prefect.core.task import NO_TAGS, Task
 from prefect.engine import caching, mapping, readiness, retrying
 from prefect.engine.calling import AlarmRang, call
 from prefect.engine.readiness import all_plain
@@ -192,13 +192,14 @@ class TaskRunner(Runner):
         flow_result: Result | None = None,
     ) -> None:
         self.task = task
+        self.tags = task._tags or NO_TAGS
         if state_handlers:
             super().__init__(state_handlers)
         self.checkpointing = lookup("checkpointing")
         result = task.result or flow_result or IN_MEMORY
         self.result = result if task.target is None else result.at(task.target)
         self.needs = PLAIN if is_plain(self) else Needs.of(self)
-        self.quiet = not (task.state_handlers or self.state_handlers or "call_runner_target_handlers" in self.changed)
+        self.quiet = not (task._state_handlers or self.state_handlers or "call_runner_target_handlers" in self.changed)
         self.short = self.quiet and self.needs is PLAIN
         self.level = DEBUG if task.auto_generated else INFO
         self.logged = task.logger.isEnabledFor(self.level)
@@ -239,7 +240,7 @@ class TaskRunner(Runner):
         facts = {
             "task_name": task.name,
             "task_slug": self.slug,
-            "task_tags": task.tags,
+            "task_tags": self.tags,
             "task_run_count": 1,
             "map_index": None,
             "logger": task.logger,
@@ -249,7 +250,7 @@ class TaskRunner(Runner):
         token = top.set((facts, top.get(), True))
         try:
             if state is None and not self.needs.begin:
-                state = FRESH if self.short else Pending.made(tags=task.tags)
+                state = FRESH if self.short else Pending.made(tags=self.tags)
             else:
                 state, more = self.initialize_run(state, facts)
                 facts.update(more)
@@ -270,7 +271,7 @@ class TaskRunner(Runner):
                 state = Pending("Ready for the next turn of the loop.")
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
-            return Pending.made(tags=task.tags) if state is FRESH else state
+            return Pending.made(tags=self.tags) if state is FRESH else state
         finally:
             pop(token)
 
@@ -443,7 +444,7 @@ class TaskRunner(Runner):
         """Go to `Running`; a cached value ends the run here."""
         if not state.is_pending():
             raise ENDRUN(state)
-        return Running.made(tags=self.task.tags)
+        return Running.made(tags=self.tags)
 
     @step
     def get_task_run_state(self, state: State, inputs: dict[str, Any]) -> State:
@@ -478,7 +479,7 @@ class TaskRunner(Runner):
             task.logger.error("Task '%s' failed: %r", lookup("task_full_name"), error, exc_info=trace)
             return Failed(f"Unexpected error: {error!r}", result=error)
         held = value if self.needs is PLAIN else self._held(value, inputs)
-        return Success.made(held, "The task succeeded.", task.tags)
+        return Success.made(held, "The task succeeded.", self.tags)
 
     def _held(self, value: Any, inputs: Mapping[str, Any]) -> Any:
         """A value as the state holds it: stored if it is to be, with its place if it has one."""
@@ -521,7 +522,7 @@ class TaskRunner(Runner):
             result=lookup("task_loop_result"),
             start_time=start_time,
             run_count=run_count,
-            context=None if turn is None else {"tags": list(task.tags), "task_loop_count": turn},
+            context=None if turn is None else {"tags": list(self.tags), "task_loop_count": turn},
         )
 
     @step

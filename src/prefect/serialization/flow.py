@@ -54,7 +54,7 @@ def task_document(flow: Graph, task: Task) -> Document:
         "type": qualified_name(type(task)),
         "name": task.name,
         "slug": flow.slugs[task],
-        "tags": sorted(task.tags),
+        "tags": sorted(task._tags or ()),
         "max_retries": task.max_retries,
         "retry_delay": delay_document(task.retry_delay),
         "retry_on": None if task.retry_on is None else sorted(map(qualified_name, task.retry_on)),
@@ -88,7 +88,7 @@ def parameter_document(flow: Graph, parameter: Parameter) -> Document:
         "slug": flow.slugs[parameter],
         "required": parameter.required,
         "default": default_document(parameter),
-        "tags": sorted(parameter.tags),
+        "tags": sorted(parameter._tags or ()),
     }
 
 

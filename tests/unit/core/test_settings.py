@@ -19,7 +19,8 @@ HOUR = timedelta(hours=1)
 def test_a_task_has_these_defaults():
     bare = Task()
 
-    assert vars(bare) | {"logger": None} == {
+    names = {name.removeprefix("_") for name in vars(bare)}
+    assert {name: getattr(bare, name) for name in names} | {"logger": None} == {
         "name": "Task",
         "slug": None,
         "tags": set(),
