@@ -218,7 +218,8 @@ class Graph:
         if task.role != "work":
             self._holds_resources = True
         self._memo.clear()
-        self._enrol(task)
+        for block in lookup("blocks", ()):  # a `case` or a resource being built takes note of new tasks
+            block.add_task(task, self)
         return task
 
     def _slug_for(self, task: Task) -> str:
@@ -243,11 +244,6 @@ class Graph:
                 "Use the parameter that is there, or another name."
             )
         return GraphError(f"{self!r} already has a task with the slug {slug!r}. Give {task!r} another one.")
-
-    def _enrol(self, task: Task) -> None:
-        """Tell the blocks being built, a `case` or a resource, of a new task."""
-        for block in lookup("blocks", ()):
-            block.add_task(task, self)
 
     def add_edge(
         self,

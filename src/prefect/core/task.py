@@ -392,7 +392,8 @@ class Task(Algebra):
         if flow is None:
             flow = self._active_flow("bound")
         arguments = self._run_signature.bind(self.name, args, kwargs)
-        self._tagged()
+        if lookup("tags"):
+            self._tagged()
         flow.set_dependencies(self, upstream_tasks=upstream_tasks, keyword_tasks=arguments, mapped=mapped)
         return self
 
