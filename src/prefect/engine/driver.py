@@ -10,7 +10,6 @@ for each time of the schedule (or once):
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,11 +22,10 @@ from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State, Success
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
-from prefect.utilities.datetimes import as_utc, utcnow
+from prefect.utilities.datetimes import as_utc, utcnow, wait_until
 
 CACHES: caching.Caches = {}
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
-LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
 
 
 def run_flow(
@@ -130,11 +128,6 @@ def next_events(schedule: Any) -> list[Any]:
         if not first or (as_utc(event.start_time) == as_utc(first[0].start_time) and event not in first):
             first.append(event)
     return first
-
-
-def wait_until(moment: datetime) -> None:
-    while (seconds := (moment - utcnow()).total_seconds()) > 0:
-        time.sleep(min(seconds, LONGEST_SLEEP))
 
 
 def run_once(

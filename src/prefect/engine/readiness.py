@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prefect.engine.state import Cached, Mapped, Pending, Scheduled, State, Success
+from prefect.triggers import all_finished as all_finished
 from prefect.triggers import counted
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ def start_reached(state: State, now: datetime) -> bool:
     if not isinstance(state, Scheduled):
         return True
     return state.start_time is not None and state.start_time <= now
-
-
-def all_finished(upstream_states: Mapping[Edge, State]) -> bool:
-    return all(state.is_finished() for state in counted(upstream_states))
 
 
 def any_skipped(upstream_states: Mapping[Edge, State]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from logging import DEBUG
@@ -22,9 +21,8 @@ from prefect.engine.task_runner import TaskRunner
 from prefect.executors.base import Executor
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.context import innermost
-from prefect.utilities.datetimes import utcnow
+from prefect.utilities.datetimes import utcnow, wait_until
 
-LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
 LASTING_ROLES = ("init", "work")
 
 
@@ -127,7 +125,7 @@ class Pass:
         first = self.scheduler.due[0][0]
         if not self.patient:
             return first <= self.began
-        time.sleep(max(0.0, min((first - utcnow()).total_seconds(), LONGEST_SLEEP)))
+        wait_until(first)
         return True
 
     def _carry_out(self, instruction: Instruction, node: Node) -> None:

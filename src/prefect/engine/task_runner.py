@@ -308,9 +308,7 @@ class TaskRunner(Runner):
                 state = self.check_for_retry(state, inputs)
                 state = self.check_task_is_looping(state, inputs)
             return state
-        except ENDRUN as signal:
-            return signal.state
-        except PrefectStateSignal as signal:
+        except (ENDRUN, PrefectStateSignal) as signal:
             return signal.state
         except Exception as error:
             reraise_if_asked(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,3 +70,12 @@ def first_delay(interval: timedelta | int | float | None, words: dict[str, Any])
     if delay < timedelta(0):
         raise TaskSettingError(f"The delay {delay} is negative: nobody can wait for that. Give a positive one.")
     return delay
+
+
+LONGEST_SLEEP = 60.0  # seconds; clocks of machines jump, so long waits look at the time again
+
+
+def wait_until(moment: datetime) -> None:
+    """Sleep until a time, which may be over already."""
+    while (seconds := (moment - utcnow()).total_seconds()) > 0:
+        time.sleep(min(seconds, LONGEST_SLEEP))
