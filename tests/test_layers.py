@@ -20,7 +20,7 @@ ROOT = Path(prefect.__file__).parent
 LAYERS: tuple[tuple[str, str], ...] = (
     (
         "ground",
-        "exceptions utilities utilities.code utilities.collections utilities.datetimes utilities.edges "
+        "exceptions utilities utilities.code utilities.collections utilities.datetimes utilities.edges utilities.files "
         "utilities.hashing utilities.importing utilities.lazy utilities.serialization utilities.version",
     ),
     ("settings", "configuration utilities.configuration utilities.context utilities.logging utilities.debug"),

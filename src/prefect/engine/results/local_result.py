@@ -15,6 +15,7 @@ from uuid import uuid4
 from prefect.configuration import config
 from prefect.engine.result.base import Result, fill
 from prefect.exceptions import PrefectException
+from prefect.utilities.files import write_file
 
 
 class LocalResult(Result):
@@ -48,7 +49,7 @@ class LocalResult(Result):
         """Store a value in the file that the location names; the new result has its absolute path."""
         new = self.from_value(value_)
         path = os.path.abspath(self.path(self.locate(kwargs)))
-        replace(path, self.serializer.serialize(value_))
+        write_file(path, self.serializer.serialize(value_))
         return new.at(path)
 
     def exists(self, location: str, **kwargs: Any) -> bool:
@@ -76,24 +77,3 @@ def content(path: str) -> bytes:
         raise FileNotFoundError(
             ENOENT, "No result is stored in this file; check the location and `dir`", path
         ) from error
-
-
-def replace(path: str, data: bytes) -> None:
-    """Put a file in place, complete, over whatever is there."""
-    directory = os.path.dirname(path)
-    os.makedirs(directory, exist_ok=True)
-    draft = os.path.join(directory, f".{uuid4().hex}.tmp")  # its own name, as a long one may leave no room for more
-    try:
-        with open(draft, "xb") as file:
-            file.write(data)
-        os.replace(draft, path)
-    except BaseException:
-        forget(draft)
-        raise
-
-
-def forget(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
