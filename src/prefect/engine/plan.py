@@ -10,7 +10,8 @@ from prefect.core.edge import Edge
 from prefect.core.graph import Graph
 from prefect.core.task import Task
 
-NO_SOURCES: Sequence[int] = ()
+NO_SOURCES: list[int] = []  # shared, and never changed
+NO_LANES: Sequence[int] = ()
 
 
 class Node(NamedTuple):
@@ -64,10 +65,13 @@ def compile_plan(graph: Graph) -> RunPlan:
     after_end: dict[int, list[int]] = {}
     after_opening: dict[int, list[int]] = {}
     waiting: list[int] = []
-    for number, (task, edges) in enumerate(zip(order, map(graph.incoming, order), strict=True)):
-        sources = [numbers[edge.upstream_task] for edge in edges] if edges else NO_SOURCES
-        mapped, lanes = False, NO_SOURCES
-        for edge, source in zip(edges, sources):  # noqa: B905  (of equal length, and every flow takes this road)
+    for number, task in enumerate(order):
+        edges = graph.incoming(task)
+        sources: list[int] = [] if edges else NO_SOURCES
+        mapped, lanes = False, NO_LANES
+        for edge in edges:
+            source = numbers[edge.upstream_task]
+            sources.append(source)
             if edge.mapped:
                 mapped = True
                 if is_lane(edge, nodes[source]):

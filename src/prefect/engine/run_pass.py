@@ -19,6 +19,7 @@ from prefect.engine.scheduler import Instruction, RunChildren, RunTask, Schedule
 from prefect.engine.state import Cached, Cancelled, Mapped, Pending, State, Success
 from prefect.engine.task_runner import TaskRunner
 from prefect.executors.base import Executor
+from prefect.executors.local import LocalExecutor
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.context import innermost
 from prefect.utilities.datetimes import utcnow, wait_until
@@ -51,6 +52,7 @@ class Pass:
         self.result = result
         self.executor = executor
         self.reporter = reporter
+        self.direct = type(executor) is LocalExecutor  # it only calls, so we call at once
         self.patient = patient
         self.scheduler = begin(plan, task_states, continued)
         self.flow_facts = innermost()
@@ -144,7 +146,9 @@ class Pass:
 
     def _submit_task(self, node: Node) -> Any:
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
-        given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
+        given, facts = self.scheduler.states[node.number], self.contexts.get(task)
+        if self.direct:
+            return runner.run(given, upstream, facts)
         extra = {"task_name": task.name, "task_tags": task._tags or NO_TAGS, "task_index": None}
         if self.executor.slots == 1:  # the work is done in this thread, where the context is
             return self.executor.submit(runner.run, given, upstream, facts, extra_context=extra)
