@@ -20,14 +20,18 @@ ROOT = Path(prefect.__file__).parent
 LAYERS: tuple[tuple[str, str], ...] = (
     (
         "ground",
-        "exceptions utilities utilities.code utilities.collections utilities.datetimes utilities.edges utilities.files "
-        "utilities.hashing utilities.importing utilities.lazy utilities.serialization utilities.version",
+        "exceptions utilities utilities.anatomy utilities.code utilities.collections utilities.datetimes "
+        "utilities.documents utilities.edges utilities.files utilities.hashing utilities.importing "
+        "utilities.lazy utilities.pickling utilities.serialization utilities.version",
     ),
-    ("settings", "configuration utilities.configuration utilities.context utilities.logging utilities.debug"),
+    (
+        "settings",
+        "configuration utilities.configuration utilities.context utilities.logging utilities.debug utilities.secrets",
+    ),
     (
         "outcomes, time, hands",
-        "engine.serializers engine.result.* engine.results.* engine.state engine.signals engine.cache_validators "
-        "schedules.* executors.*",
+        "engine.serializers engine.result.* engine.results.* engine.state engine.state_documents engine.signals "
+        "engine.cache_validators schedules.* executors.*",
     ),
     ("graph", "triggers core.* tasks tasks.core.* tasks.control_flow.* utilities.tasks"),
     ("engine", "engine.*"),

@@ -48,11 +48,16 @@ DOORS: dict[str, dict[str, str]] = {
         "NoResult": "prefect.engine.result.base",
         "NoResultType": "prefect.engine.result.base",
         "Result": "prefect.engine.result.base",
+        "Stored": "prefect.engine.result.base",
+        "StoredResult": "prefect.engine.result.stored",
     },
     "prefect.engine.results": {
+        "AzureResult": "prefect.engine.results.azure_result",
         "ConstantResult": "prefect.engine.results.constant_result",
+        "GCSResult": "prefect.engine.results.gcs_result",
         "LocalResult": "prefect.engine.results.local_result",
         "PrefectResult": "prefect.engine.results.prefect_result",
+        "S3Result": "prefect.engine.results.s3_result",
         "SecretResult": "prefect.engine.results.secret_result",
     },
     "prefect.executors": {
@@ -100,7 +105,7 @@ DOORS: dict[str, dict[str, str]] = {
 
 ENTRIES = [(door, name, home) for door, names in DOORS.items() for name, home in names.items()]
 
-HEAVY = "asyncio dask distributed pandas requests sqlalchemy sqlite3 urllib3"
+HEAVY = "asyncio azure boto3 botocore dask distributed google pandas requests sqlalchemy sqlite3 urllib3"
 
 
 def lazy(door: str) -> bool:

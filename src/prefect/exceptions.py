@@ -27,7 +27,15 @@ BaseException
         ├── RunnerError                (TypeError)   arguments that a runner does not take
         ├── SecretMissing              (ValueError)  a secret that is set nowhere
         ├── ConfigurationError         (ValueError)  a configuration file or variable that cannot be read
-        └── ResultNotImplementedError  (NotImplementedError)  a result that cannot store values
+        ├── DocumentError              (ValueError)  a document that is broken, or of a newer format
+        ├── FlowFileError              (ValueError)  a file that does not hold a flow which can be loaded
+        ├── FlowFileMissing            (FileNotFoundError)
+        ├── ExecutorError              (RuntimeError)  the hands are gone: a scheduler that died
+        ├── ResultNotImplementedError  (NotImplementedError)  a result that cannot store values
+        ├── ResultMissing              (FileNotFoundError)  nothing is stored at a location
+        ├── ResultReleased             (LookupError) a large value that was let go after its last reader
+        ├── ResultUnreadable           (ValueError)  what is stored is not what was written, or no value
+        └── ResultStoreError           (OSError)     the store refused: a full disk, no permission, no bucket
 ```
 
 The built-in type in brackets is a base too, so that code which catches the built-in error keeps working.
@@ -132,5 +140,37 @@ class ConfigurationError(PrefectException, ValueError):
     """A configuration file or environment variable cannot be read."""
 
 
+class ExecutorError(PrefectException, RuntimeError):
+    """The hands of an executor are gone, such as a cluster whose scheduler died."""
+
+
+class DocumentError(PrefectException, ValueError):
+    """A document is broken, of a newer format, or describes something that does not exist here."""
+
+
+class FlowFileError(PrefectException, ValueError):
+    """A flow cannot be written to a file, or a file does not hold a flow that can be loaded here."""
+
+
+class FlowFileMissing(PrefectException, FileNotFoundError):
+    """There is no such flow file: check its path, or the name of the flow."""
+
+
 class ResultNotImplementedError(PrefectException, NotImplementedError):
     """This kind of result has no place to store a value: choose one that has, such as LocalResult."""
+
+
+class ResultMissing(PrefectException, FileNotFoundError):
+    """Nothing is stored at this location: check it, or run the task that writes it."""
+
+
+class ResultReleased(PrefectException, LookupError):
+    """A large value stayed on the worker that made it, and was let go after its last reader."""
+
+
+class ResultUnreadable(PrefectException, ValueError):
+    """What is stored at a location is truncated, was changed, or is no value that the serializer can read."""
+
+
+class ResultStoreError(PrefectException, OSError):
+    """The store could not be read or written, such as a full disk; what was stored before is intact."""

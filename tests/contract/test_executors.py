@@ -66,7 +66,9 @@ class Patient(Threads):
 class Pair(Threads):
     """Two things at a time."""
 
-    slots = 2
+    @property
+    def slots(self) -> int:
+        return 2
 
 
 EXECUTORS = [LocalExecutor, Threads, Patient, Pair]

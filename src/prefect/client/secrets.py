@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefect.configuration import config
 from prefect.exceptions import GraphError, SecretMissing
 from prefect.utilities.context import lookup
+from prefect.utilities.secrets import decoded, places
 
 
 class Secret:
@@ -48,18 +46,3 @@ class Secret:
             f"PREFECT__CONTEXT__SECRETS__{self.name}, in the table [context.secrets] of the configuration file, "
             f"or for a block with `prefect.context(secrets={{{self.name!r}: ...}})`."
         )
-
-
-def places() -> Iterator[Mapping[str, Any]]:
-    """Where secrets are, the nearest first."""
-    yield lookup("secrets") or {}
-    yield config.get("context", {}).get("secrets", {})
-
-
-def decoded(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from prefect.configuration import config
 from prefect.core import settings
+from prefect.core.check import Finding, check
 from prefect.core.edge import Edge
 from prefect.core.graph import Graph
 from prefect.core.handlers import failure_handler
@@ -19,7 +21,8 @@ from prefect.engine.result.base import Result
 from prefect.engine.state import State
 from prefect.exceptions import FlowContextActive, RunnerError
 from prefect.executors.base import Executor
-from prefect.serialization.flow import flow_document, hash_of
+from prefect.serialization.flow import flow_document, flow_from, hash_of
+from prefect.serialization.flow_file import load_flow, save_flow
 from prefect.utilities.context import lookup
 from prefect.utilities.importing import named_class
 from prefect.utilities.logging import get_logger
@@ -200,10 +203,60 @@ class Flow(Graph):
         """
         return draw(self, flow_state, filename=filename, format=format, horizontal=horizontal)
 
+    def check(self, executor: Executor | None = None) -> list[Finding]:
+        """What the tasks will stumble over when they run in other processes, without running them.
+
+        Args:
+            executor: where they are to run; by default that of the flow, or else the configured one.
+
+        Returns:
+            One finding for each, in the order of the tasks; print the list to read it. It is empty if all is well.
+        """
+        executor = executor or self.executor or named_class(config.engine.executor.default_class, Executor)()
+        return check(self, executor)
+
+    # --- saving and describing ---------------------------------------------------------------------------------------
+
+    def save(self, fpath: str | os.PathLike[str] | None = None) -> str:
+        """Write the flow, with its code, to a file.
+
+        Args:
+            fpath: the file; by default one of the flow's name in the folder `flows` of the home directory.
+
+        Returns:
+            The absolute path of the file.
+
+        Raises:
+            FlowFileError: something in the flow cannot be pickled, or the file cannot be written.
+        """
+        return save_flow(self, fpath)
+
+    @classmethod
+    def load(cls, fpath: str | os.PathLike[str]) -> Self:
+        """Read a flow that `save` wrote. This runs code from the file: load only files that you trust.
+
+        Args:
+            fpath: the file, or the name of a flow that was saved without a path.
+
+        Raises:
+            FlowFileMissing: there is no such file.
+            FlowFileError: the file is none that `save` wrote, was damaged, or needs a module that is not here.
+        """
+        return load_flow(fpath, cls, stacklevel=2)
+
     def serialize(self, build: bool = False) -> dict[str, Any]:
         """The flow as a document of plain values: its tasks, edges, parameters and settings, without their code."""
         self.validate()
         return flow_document(self)
+
+    @classmethod
+    def deserialize(cls, document: Mapping[str, Any]) -> Self:
+        """The flow that a document of `serialize` describes: it can be looked at and drawn, but has no code to run.
+
+        Raises:
+            DocumentError: the document is broken, or of a newer format; the message names the path of the culprit.
+        """
+        return flow_from(document, cls, stacklevel=2)
 
     def serialized_hash(self, build: bool = False) -> str:
         """A digest of the document, the same in every process."""

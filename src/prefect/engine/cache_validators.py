@@ -1,7 +1,8 @@
 """When may a cached value stand in for a run?
 
 A validator is a function `(state, inputs, parameters) -> bool` over the cached state, the raw inputs of the task and
-the parameters of the flow run.
+the parameters of the flow run. Of those in this module `compared` tells what they look at, so that the engine can find
+the value that fits without asking for each, and can say what changed if none does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from prefect.utilities.hashing import digest
 
@@ -70,6 +71,30 @@ def partial_parameters_only(validate_on: Iterable[str] | None = None) -> Validat
 def partial_parameters(names: frozenset[str], state: CachedState, inputs: Values, parameters: Values) -> bool:
     cached, now = only(names, state.cached_parameters), only(names, parameters)
     return duration_only(state, inputs, parameters) and same_values(cached, now)
+
+
+class Compared(NamedTuple):
+    """What a validator compares, besides the time: the names of inputs and of parameters; None stands for all."""
+
+    inputs: frozenset[str] | None
+    parameters: frozenset[str] | None
+
+
+NONE: frozenset[str] = frozenset()
+KNOWN: Mapping[Validator, Compared] = {
+    duration_only: Compared(NONE, NONE),
+    all_inputs: Compared(None, NONE),
+    all_parameters: Compared(NONE, None),
+}
+
+
+def compared(validator: Validator) -> Compared | None:
+    """What a validator of this module compares; None for one that somebody else wrote."""
+    if isinstance(validator, partial) and validator.func is partial_inputs:
+        return Compared(validator.args[0], NONE)
+    if isinstance(validator, partial) and validator.func is partial_parameters:
+        return Compared(NONE, validator.args[0])
+    return KNOWN.get(validator)
 
 
 def chosen(names: Iterable[str] | None) -> frozenset[str]:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from copy import copy
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from prefect.core.task import Task
+from prefect.core.task import SETTINGS, Task
+from prefect.engine.cache import Cache, Recipe, Shelf, digests, expired, recipe_of
+from prefect.engine.cache_validators import Compared, compared, never_use
 from prefect.engine.result.base import Result
 from prefect.engine.state import Cached, State, Success
+from prefect.exceptions import ResultMissing, ResultUnreadable
+from prefect.utilities.code import Code, code_of
 from prefect.utilities.context import context, lookup
 from prefect.utilities.datetimes import utcnow
-from prefect.utilities.hashing import digest
 
-Caches = dict[str, list[Cached]]
-
-
-def cache_key(task: Task) -> str:
-    """What tasks must have in common to share cached values: the key they were given, or name and code."""
-    if task.cache_key:
-        return str(task.cache_key)
-    run = task.run
-    return f"{getattr(run, '__module__', '')}.{getattr(run, '__qualname__', type(task).__qualname__)}:{task.name}"
+UNSEEN = frozenset({"_run_signature", "_state_handlers", "_tags"})
+ASKED = 8
+"""How many of the newest values are looked at to say why none could be used."""
+SAID: set[tuple[str, str]] = set()
+NOTHING = Compared(frozenset(), frozenset())
 
 
 def template_values(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,11 @@ def find_target(result: Result, inputs: Mapping[str, Any]) -> Cached | None:
     target = result.locate(values)
     if target is None or not result.exists(target):
         return None
-    return Cached(f"A value was found at the target {target!r}.", result=result.read(target))
+    try:
+        found = result.read(target)
+    except ResultMissing:  # somebody took it away in between
+        return None
+    return Cached(f"A value was found at the target {target!r}.", result=found)
 
 
 def checkpoint(result: Result, value: Any, inputs: Mapping[str, Any]) -> Result:
@@ -49,37 +53,232 @@ def checkpoint(result: Result, value: Any, inputs: Mapping[str, Any]) -> Result:
 # --- cached states ----------------------------------------------------------------------------------------------------
 
 
-def find_cached(task: Task, candidates: Iterable[Cached], inputs: Mapping[str, Any]) -> Cached | None:
-    """The first cached state that the task's validator accepts."""
-    parameters = lookup("parameters")
-    for candidate in candidates:
-        if task.cache_validator(candidate, inputs, parameters):
-            return candidate
-    return None
+class Order(NamedTuple):
+    """What one run of a task asks of the cache, worked out before the run can change its inputs.
+
+    Attributes:
+        key: what tasks must have in common to share cached values.
+        recipe: what its value is made from.
+        compared: what its validator compares; None if only the validator itself knows.
+        unstable: what the value is made from, is compared, and cannot be recognized; then nothing is cached.
+        why: why the task runs; None before it was looked up.
+    """
+
+    key: str
+    recipe: Recipe
+    compared: Compared | None
+    unstable: list[str]
+    why: str | None = None
 
 
-def to_cache(task: Task, state: State, inputs: Mapping[str, Any]) -> Cached:
-    """The state of a run whose value later runs may use."""
+def order_of(task: Task, inputs: Mapping[str, Any], code: Code | None, place: str | None) -> Order:
+    """What a run asks of the cache.
+
+    Args:
+        task: the task.
+        inputs: the arguments of its run.
+        code: the parts of its code; None if the task shares its values on purpose.
+        place: where it stands in the flow, likewise.
+    """
+    recipe = Recipe(
+        inputs=digests(inputs),
+        parameters=digests(lookup("parameters") or {}),
+        code=None if code is None else code.parts,
+        place=place,
+        map_index=lookup("map_index"),
+    )
+    what = compared(task.cache_validator)
+    unstable = [] if code is None else [f"`{name}` in its code" for name in code.unstable]
+    unstable += unknown_inputs(recipe, what)
+    if unstable:
+        say_once(task, f"%r is not cached: {listing(unstable)} cannot be recognized in another run")
+    return Order(cache_key(task), recipe, what, unstable)
+
+
+def say_once(task: Task, message: str) -> None:
+    if (task.name, message) not in SAID:
+        SAID.add((task.name, message))
+        task.logger.warning(message, task)
+
+
+def listing(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def unknown_inputs(recipe: Recipe, what: Compared | None) -> list[str]:
+    """The inputs and parameters that are compared and have no digest."""
+    if what is None:
+        return []
+    parts = (("input", recipe.inputs, what.inputs), ("parameter", recipe.parameters, what.parameters))
+    return [
+        f"{kind} `{name}`"
+        for kind, values, names in parts
+        for name, code in values.items()
+        if code is None and (names is None or name in names)
+    ]
+
+
+def cache_key(task: Task) -> str:
+    """What tasks must have in common to share cached values: the key they were given, or else names."""
+    if task.cache_key:
+        return str(task.cache_key)
+    return f"{getattr(task.run, '__qualname__', type(task).__qualname__)}:{task.name}"
+
+
+def code_parts(task: Task) -> Code | None:
+    """What the value of a task depends on besides its inputs: its code, and the attributes it was made with."""
+    if task.cache_key:
+        return None
+    attributes = {name: value for name, value in vars(task).items() if is_own(name)}
+    return code_of(attributes.pop("run", type(task)), **attributes)
+
+
+def is_own(name: str) -> bool:
+    """Is an attribute of a task one that its author gave it?"""
+    return name not in SETTINGS and name not in UNSEEN and not name.startswith("__")
+
+
+class Found(NamedTuple):
+    """What was found in a cache.
+
+    Attributes:
+        state: the state whose value can be used, if there is one.
+        why: why it can be used; or why the task has to run.
+    """
+
+    state: Cached | None
+    why: str
+
+
+NOT_ASKED = Found(None, "as no cache was asked")
+
+
+def find_given(task: Task, state: Cached, inputs: Mapping[str, Any]) -> Found:
+    """Ask the task's validator about a cached state that the run was given."""
+    name = name_of(task.cache_validator)
+    if task.cache_validator(state, inputs, lookup("parameters")):
+        return Found(state, f"`{name}` accepted it")
+    return Found(None, f"although cached: `{name}` refused it")
+
+
+def loaded(found: Found, result: Result | None) -> Found:
+    """What was found, with its value; a value that is lost or damaged is as good as none."""
+    if found.state is None:
+        return found
+    state = taken(found.state, found.why)
+    try:
+        state.load_result(result)
+    except (ResultMissing, ResultUnreadable) as error:
+        return Found(None, f"although cached: {error}")
+    return Found(state, found.why)
+
+
+def find_cached(task: Task, order: Order, shelf: Shelf, inputs: Mapping[str, Any]) -> Found:
+    """Look for a value that may stand in for a run."""
+    if order.unstable:
+        return Found(None, f"and is not cached: {listing(order.unstable)} cannot be recognized in another run")
+    if task.cache_validator is never_use:
+        return Found(None, "as its validator `never_use` takes no cached value")
+    if order.compared is None:
+        return find_by_asking(task, order, shelf, inputs)
+    state = shelf.find(order.recipe, order.compared)
+    if state is not None and not expired(state, utcnow()):
+        return Found(state, f"it was made from the same {what_is_same(order.compared)}")
+    return Found(None, why_none(order.recipe, order.compared, shelf))
+
+
+def find_by_asking(task: Task, order: Order, shelf: Shelf, inputs: Mapping[str, Any]) -> Found:
+    """Ask a validator that somebody wrote about each value of the same code and place, the newest first."""
+    validator, parameters, refused = task.cache_validator, lookup("parameters"), 0
+    for state in shelf.newest():
+        if differences(order.recipe, recipe_of(state), NOTHING):
+            continue
+        if validator(state, inputs, parameters):
+            return Found(state, f"`{name_of(validator)}` accepted it")
+        refused += 1
+    if refused:
+        return Found(None, f"although cached: `{name_of(validator)}` refused it")
+    return Found(None, why_none(order.recipe, NOTHING, shelf))
+
+
+def what_is_same(what: Compared) -> str:
+    """What a validator compares, in words."""
+    kinds = [kind for kind, names in (("inputs", what.inputs), ("parameters", what.parameters)) if names != frozenset()]
+    return " and ".join([*kinds, "code"])
+
+
+def why_none(recipe: Recipe, what: Compared, shelf: Shelf) -> str:
+    """Why no value of a shelf can be used: what changed since the one that comes nearest."""
+    candidates = shelf.newest(ASKED)
+    if not candidates:
+        return "as nothing was cached yet"
+    now = utcnow()
+    reasons = (differences(recipe, recipe_of(state), what) or [lapse(state, now)] for state in candidates)
+    nearest = min(reasons, key=lambda each: len(each))
+    return f"although cached: {listing(nearest)}"
+
+
+def lapse(state: Cached, now: datetime) -> str:
+    assert expired(state, now)
+    return f"the value expired at {state.cached_result_expiration:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def differences(now: Recipe, then: Recipe, what: Compared) -> list[str]:
+    """What changed between two recipes, as far as it is compared, in words."""
+    changed = [f"input `{name}` changed" for name in changes(now.inputs, then.inputs, what.inputs)]
+    changed += [f"parameter `{name}` changed" for name in changes(now.parameters, then.parameters, what.parameters)]
+    if now.code is not None and then.code is not None:
+        changed += [f"the code of `{name}` changed" for name in changes(now.code, then.code, None)]
+    if what.inputs is not None and (now.place, now.map_index) != (then.place, then.map_index):
+        changed.append("it was made elsewhere in a flow")
+    return changed
+
+
+def changes(now: Mapping[str, str | None], then: Mapping[str, str | None], names: frozenset[str] | None) -> list[str]:
+    """The names whose digests differ; all of them count, or only some."""
+    either = sorted(now.keys() | then.keys())
+    return [name for name in either if (names is None or name in names) and now.get(name, "") != then.get(name, "")]
+
+
+def name_of(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def taken(found: Cached, why: str) -> Cached:
+    """The state of a run that took a cached value."""
+    until = found.cached_result_expiration
+    limit = "" if until is None else f"; it may be used until {until:%Y-%m-%d %H:%M:%S} UTC"
+    state = copy(found)
+    state.message = f"Taken from the cache: {why}{limit}."
+    return state
+
+
+def to_cache(task: Task, state: State, order: Order) -> State:
+    """The state of a run whose value later runs may use; it tells why the task ran."""
+    message = f"The task ran {order.why}." if order.why else state.message
+    if order.unstable:
+        state.message = message
+        return state
+    recipe = order.recipe
     return Cached(
-        state.message,
+        message,
         result=state._result,
-        hashed_inputs={key: digest(value) for key, value in inputs.items()},
+        hashed_inputs=dict(recipe.inputs),
         cached_parameters=dict(lookup("parameters") or {}),
         cached_result_expiration=utcnow() + (task.cache_for or timedelta(0)),
+        made_from={
+            "code": recipe.code,
+            "map_index": recipe.map_index,
+            "parameters": recipe.parameters,
+            "place": recipe.place,
+        },
     )
 
 
-def remember(caches: Caches, task: Task, state: State) -> None:
-    """Keep a cached state for later runs, and drop those that have expired."""
-    if not isinstance(state, Cached) or task.cache_for is None:
-        return
-    now = utcnow()
-    kept = [
-        old
-        for old in caches.get(cache_key(task), [])
-        if old is not state and (old.cached_result_expiration is None or old.cached_result_expiration > now)
-    ]
-    caches[cache_key(task)] = [state, *kept]
+def remember(cache: Cache | None, task: Task, state: State) -> None:
+    """Keep a cached state for later runs."""
+    if cache is not None and isinstance(state, Cached) and task.cache_for is not None:
+        cache.add(cache_key(task), state)
 
 
 def refreshed(state: State) -> bool:

@@ -18,13 +18,13 @@ from uuid import uuid4
 from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine import caching
+from prefect.engine.file_cache import default_cache
 from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State, Success
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow, wait_until
 
-CACHES: caching.Caches = {}
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 
 
@@ -76,7 +76,7 @@ def run_flow(
                 "flow_run_id": flow_run_id or str(uuid4()),
                 "flow_id": flow.name,
                 "flow_run_name": flow_run_name or flow.name,
-                "caches": lookup("caches", CACHES),
+                "caches": lookup("caches") or default_cache(),
                 "scheduled_start_time": start_time,
                 **(context or {}),
             },

@@ -244,9 +244,13 @@ class FlowRunner(Runner):
             continued=self.continued,
         )
         with executor.start():
-            states, self.interrupted = run.finish()
+            states, self.interrupted, broken = run.finish()
         everything = len(return_tasks) == len(states)
         wanted = states if everything else {task: state for task, state in states.items() if task in return_tasks}
+        if broken is not None:
+            reraise_if_asked(broken)
+            self.logger.error("The executor failed", exc_info=broken)
+            return Failed(f"The executor failed: {broken!r}", result=wanted)
         if self.interrupted:
             return Cancelled("The run was interrupted.", result=wanted)
         references = expanded(states[task] for task in self.flow.reference_tasks())

@@ -54,6 +54,44 @@ class Elements:
         except Exception as error:  # of a class that only looks like a sequence
             return Failed(f"Element {index} cannot be read: {error!r}", result=error)
 
+    def stretch(self, indices: range) -> Source:
+        """The elements of neighbours: sliced at once where that is known to work."""
+        if type(self.values) in (list, tuple, range):
+            return Elements(self.values[indices.start : indices.stop])
+        return [self[index] for index in indices]
+
+
+class Part:
+    """What some children get, without the rest: to be sent to where they run.
+
+    Attributes:
+        first: the index of the first of them.
+        source: what they get, counted from there.
+    """
+
+    __slots__ = ("first", "source")
+
+    def __init__(self, first: int, source: Source) -> None:
+        self.first = first
+        self.source = source
+
+    def __getitem__(self, index: int) -> State:
+        return self.source[index - self.first]
+
+
+def part_of(source: Source, indices: Sequence[int]) -> Source:
+    """A source for these children alone.
+
+    Children that come back late may have any indices; what lies between them is left out.
+    """
+    if isinstance(source, Whole):
+        return source
+    if not isinstance(indices, range):
+        return {index: source[index] for index in indices}
+    if isinstance(source, Elements):
+        return Part(indices.start, source.stretch(indices))
+    return Part(indices.start, [source[index] for index in indices])
+
 
 def sources_of(upstream_states: Mapping[Edge, State]) -> list[tuple[Edge, Source]]:
     """For each edge into a mapped task, where its children find their upstream states."""

@@ -10,3 +10,8 @@ def next_size(size: int, seconds: float) -> int:
     """The size of the next chunk, when a chunk of `size` took so many seconds: it at most doubles."""
     fitting = int(size * TARGET_SECONDS / max(seconds, 1e-9))
     return max(1, min(fitting, size * 2, LARGEST))
+
+
+def fair_size(size: int, left: int, slots: int) -> int:
+    """No more than each of the hands can get twice, so that none has much left when the others are done."""
+    return max(1, min(size, left // (2 * slots)))

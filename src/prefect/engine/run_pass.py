@@ -1,30 +1,54 @@
-"""One pass over the tasks of a flow: carries out what the scheduler says, and tells it what came of it."""
+"""One pass over the tasks of a flow: carries out what the scheduler says, and tells it what came of it.
+
+Work that was given out has a ticket. What comes back under a ticket counts once; what comes back under one that was
+given up, as a twin of a run whose worker seemed to be dead, is dropped.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from logging import DEBUG
-from typing import Any
+from typing import Any, NamedTuple
 
+from prefect.configuration import config
 from prefect.core.edge import Edge
-from prefect.core.task import NO_TAGS, Task
-from prefect.engine import mapping, pace
-from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
+from prefect.core.task import Task
+from prefect.engine import caching, mapping, pace
+from prefect.engine.hands import CannotTravel, MappedTask, Outcome, about, hands_for
+from prefect.engine.lineage import lineages
 from prefect.engine.mapping import Source
 from prefect.engine.plan import Node, RunPlan
 from prefect.engine.reporting import SILENT, Reporter
 from prefect.engine.result.base import Result
-from prefect.engine.scheduler import Instruction, RunChildren, RunTask, Scheduler
-from prefect.engine.state import Cached, Cancelled, Mapped, Pending, State, Success
+from prefect.engine.scheduler import WHOLE, Instruction, RunChildren, RunTask, Scheduler
+from prefect.engine.state import Cached, Cancelled, Crashed, Mapped, Pending, State, Success, TimedOut
 from prefect.engine.task_runner import TaskRunner
-from prefect.executors.base import Executor
+from prefect.exceptions import TaskTimeoutSignal
+from prefect.executors.base import Executor, Lost
 from prefect.executors.local import LocalExecutor
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.context import innermost
 from prefect.utilities.datetimes import utcnow, wait_until
+from prefect.utilities.logging import get_logger
 
 LASTING_ROLES = ("init", "work")
+LOGGER = get_logger("FlowRunner")
+
+
+class End(NamedTuple):
+    """How a pass ended.
+
+    Attributes:
+        states: of every task.
+        interrupted: did Ctrl-C end it?
+        broken: the error of the executor that ended it.
+    """
+
+    states: dict[Task, State]
+    interrupted: bool = False
+    broken: Exception | None = None
 
 
 class Pass:
@@ -52,36 +76,47 @@ class Pass:
         self.result = result
         self.executor = executor
         self.reporter = reporter
+        self.inline = executor.inline
         self.direct = type(executor) is LocalExecutor  # it only calls, so we call at once
+        self.hands = hands_for(executor, innermost())
         self.patient = patient
-        self.scheduler = begin(plan, task_states, continued)
-        self.flow_facts = innermost()
+        self.scheduler = begin(plan, task_states, continued, by_lane=executor.distant)
         self.began = utcnow()
         self.interrupted = False
+        self.broken: Exception | None = None
         self.tickets = 0
-        self.in_flight: dict[int, tuple[Any, RunTask | RunChildren]] = {}
-        self.maps: dict[int, tuple[TaskRunner, list[tuple[Any, Source]]]] = {}
+        self.in_flight: dict[int, RunTask | RunChildren] = {}
+        self.futures: dict[int, Any] = {}
+        self.deaths: Counter[tuple[int, int]] = Counter()
+        self.maps: dict[int, tuple[TaskRunner, list[tuple[Edge, Source]]]] = {}
         self.sizes: dict[int, int] = {}
+        self.lineages: Sequence[str] | None = None
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
-    def finish(self) -> tuple[dict[Task, State], bool]:
-        """Run until nothing is left to do; the state of every task, and whether Ctrl-C ended it."""
-        broken: Exception | None = None
+    def finish(self) -> End:
+        """Run until nothing is left to do."""
         try:
             while not self.interrupted and self._advance():
                 pass
         except KeyboardInterrupt:
             self.interrupted = True
         except Exception as error:  # of the executor: errors of tasks are states
-            broken, self.interrupted = error, True
-        unclean = self._unclean() if self.interrupted else []
+            self.broken = error
+        over = self.interrupted or self.broken is not None
+        if over:
+            self._stop()
+        unclean = self._unclean() if over else []
         states = self._final_states()
         for node in unclean:
             states[node.task] = self._runner(node).run(None, self._upstream(node), self.contexts.get(node.task))
-        if broken is not None:
-            raise broken
-        return states, self.interrupted
+        return End(states, self.interrupted, self.broken)
+
+    def _stop(self) -> None:
+        """Stop what is under way: what gives back resources must not run beside it."""
+        if self.in_flight:
+            self.executor.cancel()
+            self.in_flight.clear()
 
     def _unclean(self) -> list[Node]:
         """Tasks that would give back a resource and have not: after Ctrl-C nothing else will."""
@@ -94,13 +129,13 @@ class Pass:
 
     def _advance(self) -> bool:
         """Do the next thing. False when there is nothing more to do in this pass."""
-        slots, scheduler = self.executor.slots, self.scheduler
-        if slots is None or len(self.in_flight) < slots:
+        scheduler = self.scheduler
+        if self.inline or self._has_room():
             instruction = scheduler.next(self._now() if scheduler.due else None, self.sizes)
             if instruction is not None:
                 node = self.plan.nodes[instruction.node]
-                if slots == 1 and type(instruction) is RunTask:  # the common case, without detours
-                    scheduler.ended(node.number, self._submit_task(node))
+                if self.inline and type(instruction) is RunTask:  # the common case, without detours
+                    scheduler.ended(node.number, self._run_here(node))
                 else:
                     self._carry_out(instruction, node)
                 return True
@@ -109,14 +144,18 @@ class Pass:
             return True
         return self._sleep()
 
+    def _has_room(self) -> bool:
+        """May one more thing be under way?"""
+        slots = self.executor.slots
+        return slots is None or len(self.in_flight) < slots
+
     def _now(self) -> datetime:
         """The time up to which due runs may start; a pass without patience stays at its beginning."""
         return utcnow() if self.patient else self.began
 
     def _seconds_to_next(self) -> float | None:
         """How long until a waiting run is due, if anybody waits for it."""
-        full = self.executor.slots is not None and len(self.in_flight) >= self.executor.slots
-        if full or not self.scheduler.due or not self.patient:
+        if not self.scheduler.due or not self.patient or not self._has_room():
             return None
         return max(0.0, (self.scheduler.due[0][0] - utcnow()).total_seconds())
 
@@ -130,65 +169,145 @@ class Pass:
         wait_until(first)
         return True
 
-    def _carry_out(self, instruction: Instruction, node: Node) -> None:
-        if type(instruction) is RunTask:
-            future = self._submit_task(node)
-        elif type(instruction) is RunChildren:
-            future = self._submit_children(node, instruction.indices)
-        else:
-            self._open(node)
-            return
-        if self.executor.slots == 1:  # it has done the work already
-            self._take_in(instruction, future)
-            return
-        self.tickets += 1
-        self.in_flight[self.tickets] = (future, instruction)
+    # --- giving out work ---------------------------------------------------------------------------------------------
 
-    def _submit_task(self, node: Node) -> Any:
+    def _run_here(self, node: Node) -> State:
+        """Run a task in this thread, where the context of the flow is."""
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
         given, facts = self.scheduler.states[node.number], self.contexts.get(task)
         if self.direct:
             return runner.run(given, upstream, facts)
-        extra = {"task_name": task.name, "task_tags": task._tags or NO_TAGS, "task_index": None}
-        if self.executor.slots == 1:  # the work is done in this thread, where the context is
-            return self.executor.submit(runner.run, given, upstream, facts, extra_context=extra)
-        return self.executor.submit(run_task, runner, self.flow_facts, facts, upstream, given, extra_context=extra)
+        state: State = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(task))
+        return state
 
-    def _submit_children(self, node: Node, indices: Sequence[int]) -> Any:
-        runner, sources = self.maps[node.number]
-        task, states = node.task, self.scheduler.children[node.number].states
-        return self.executor.submit(
-            run_children,
-            runner,
-            self.flow_facts,
-            self.contexts.get(node.task),
-            sources,
-            indices,
-            [states[index] for index in indices],
-            extra_context={"task_name": task.name, "task_tags": task._tags or NO_TAGS, "task_index": indices[0]},
+    def _carry_out(self, instruction: Instruction, node: Node) -> None:
+        try:
+            if type(instruction) is RunTask:
+                future = self._submit_task(node)
+            elif type(instruction) is RunChildren:
+                future = self._submit_children(instruction)
+            else:
+                self._open(node)
+                return
+        except CannotTravel as error:
+            for index in indices_of(instruction):
+                self._conclude(node, index, error.state)
+            return
+        if self.inline:  # it has done the work already
+            self._take_in(instruction, self.hands.outcome(future))
+            return
+        self.tickets += 1
+        self.in_flight[self.tickets], self.futures[self.tickets] = instruction, future
+
+    def _submit_task(self, node: Node) -> Any:
+        given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
+        return self.hands.task(self._runner(node), facts, self._upstream(node), given)
+
+    def _submit_children(self, instruction: RunChildren) -> Any:
+        lane = (instruction.node, *instruction.lane)
+        states = self.scheduler.children[instruction.node].states
+        given = [states[index] for index in instruction.indices]
+        return self.hands.children(lane, [self._mapped(number, lane) for number in lane], instruction.indices, given)
+
+    def _mapped(self, number: int, lane: Sequence[int]) -> MappedTask:
+        node = self.plan.nodes[number]
+        runner, sources = self.maps[number]
+        readers = {*self.plan.after_end.get(number, ()), *self.plan.after_opening.get(number, ())}
+        return MappedTask(
+            runner=runner,
+            facts=self.contexts.get(node.task),
+            sources=sources,
+            origins=[lane.index(each) if each in node.lanes and each in lane else None for each in node.sources],
+            width=len(self.scheduler.children[number].states),
+            kept=not readers or not readers <= set(lane),
         )
+
+    # --- taking in what came of it -----------------------------------------------------------------------------------
 
     def _collect(self) -> None:
         """Take in the outcome of what is done first."""
-        futures = {ticket: future for ticket, (future, _) in self.in_flight.items()}
-        done = self.executor.next_done(futures, self._seconds_to_next())
+        done = self.executor.next_done(self.futures, self._seconds_to_next())
         if done is None:
             return
-        ticket, outcome = done
-        _, instruction = self.in_flight.pop(ticket)
-        self._take_in(instruction, outcome)
+        ticket, value = done
+        self.futures.pop(ticket, None)
+        instruction = self.in_flight.pop(ticket, None)
+        if instruction is None:
+            LOGGER.warning("The outcome of an attempt that was given up came late; it is dropped.")
+        elif isinstance(value, Lost):
+            self._lost(instruction, value)
+        else:
+            self._take_in(instruction, self.hands.outcome(value))
 
-    def _take_in(self, instruction: RunTask | RunChildren, outcome: Any) -> None:
-        node = instruction.node
+    def _take_in(self, instruction: RunTask | RunChildren, outcome: Outcome) -> None:
+        node, scheduler = instruction.node, self.scheduler
         if type(instruction) is RunTask:
-            self.scheduler.ended(node, outcome)
+            [[state]] = outcome.lanes
+            assert state is not None
+            scheduler.ended(node, state)
             return
         assert isinstance(instruction, RunChildren)
-        assert isinstance(outcome, ChildrenOutcome)
         self.interrupted = self.interrupted or outcome.interrupted
-        for index, state in zip(instruction.indices, outcome.states, strict=False):
-            self.scheduler.child_ended(node, index, state)
-        self.sizes[node] = pace.next_size(len(outcome.states), outcome.seconds)
+        lane = (node, *instruction.lane)
+        for index, states in zip(instruction.indices, outcome.lanes, strict=False):
+            for number, state in reversed(list(zip(lane, states, strict=False))):  # so that nobody begins those behind
+                if state is not None:
+                    scheduler.child_ended(number, index, state)
+        self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
+
+    def _next_size(self, node: int, count: int, seconds: float) -> int:
+        """How many children to give out at once: near the end fewer, so that all hands end together."""
+        if self.inline:
+            return pace.next_size(count, seconds)
+        if self.executor.stops_work and self.plan.nodes[node].task.timeout:
+            return 1
+        slots = self.executor.slots or 1
+        return pace.fair_size(pace.next_size(count, seconds), self.scheduler.children[node].left, slots)
+
+    # --- hands that died ---------------------------------------------------------------------------------------------
+
+    def _lost(self, instruction: RunTask | RunChildren, lost: Lost) -> None:
+        """Some work came to no end: keep what is known of it, and have the rest done again."""
+        node = self.plan.nodes[instruction.node]
+        indices = indices_of(instruction)
+        if lost.done:
+            outcome = self.hands.outcome(lost.done)
+            self._take_in(instruction, outcome)
+            indices = indices[len(outcome.lanes) :]
+        if len(indices) > 1 and lost.done is None:  # nobody knows which of them it was
+            LOGGER.warning("%s; %d children of %r run again, one by one.", lost.reason, len(indices), node.task)
+            self.scheduler.again(node.number, indices, alone=True)
+        elif indices:
+            self.scheduler.again(node.number, indices[1:])
+            self._blame(node, indices[0], lost)
+
+    def _blame(self, node: Node, index: int, lost: Lost) -> None:
+        """The hands died over this very run."""
+        name = node.task.name if index == WHOLE else f"{node.task.name}[{index}]"
+        if lost.timed_out:
+            message = f"The task ran longer than its timeout of {node.task.timeout} s, and was stopped: {lost.reason}."
+            self._conclude(node, index, TimedOut(message, result=TaskTimeoutSignal(message), stack=lost.stack))
+            return
+        self.deaths[node.number, index] += 1
+        count = self.deaths[node.number, index]
+        if count <= config.engine.crash_retries:
+            LOGGER.warning(
+                "Task '%s': %s; it runs again (%d of %d).", name, lost.reason, count, config.engine.crash_retries
+            )
+            self.scheduler.again(node.number, (index,), alone=True)
+            return
+        LOGGER.error("Task '%s': %s; it is given up after %d attempts.", name, lost.reason, count)
+        self._conclude(node, index, Crashed(f"What the task ran on died {count} times, at last so: {lost.reason}."))
+
+    def _conclude(self, node: Node, index: int, state: State) -> None:
+        """Bring a run to a state that its hands could not bring it to."""
+        if index == WHOLE:
+            given = self.scheduler.states[node.number]
+            self.scheduler.ended(node.number, self._runner(node).conclude(given, state, self.contexts.get(node.task)))
+            return
+        given = self.scheduler.children[node.number].states[index]
+        facts = {**(self.contexts.get(node.task) or {}), "map_index": index}
+        self.scheduler.child_ended(node.number, index, self.maps[node.number][0].conclude(given, state, facts))
 
     # --- what a run needs --------------------------------------------------------------------------------------------
 
@@ -199,7 +318,15 @@ class Pass:
         runner.slug = node.slug
         if node.task in self.constants:
             runner.constants = self.constants[node.task]
+        if node.task.cache_for is not None:
+            runner.code = caching.code_parts(node.task)
+            runner.place = None if node.task.cache_key else self._lineages()[node.number]
         return runner
+
+    def _lineages(self) -> Sequence[str]:
+        if self.lineages is None:
+            self.lineages = lineages(self.plan, self.constants)
+        return self.lineages
 
     def _upstream(self, node: Node) -> dict[Edge, State]:
         states: Any = self.scheduler.states
@@ -227,31 +354,35 @@ class Pass:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _final_states(self) -> dict[Task, State]:
-        missing = self._cancelled if self.interrupted else self._pending
         found = self.scheduler.states
         for number, state in enumerate(found):
             if type(state) is Success:
                 continue
             if self._is_missing(state):
-                found[number] = missing()
+                found[number] = self._missing()
             elif isinstance(state, Mapped) and number in self.scheduler.children:
-                state.map_states = [missing() if self._is_missing(child) else child for child in state.map_states]
+                state.map_states = [self._missing() if self._is_missing(each) else each for each in state.map_states]
         return dict(zip(self.plan.numbers, found, strict=True))  # type: ignore[arg-type]
 
     def _is_missing(self, state: State | None) -> bool:
-        """Has a run come to no state, or, after Ctrl-C, to none that lasts?"""
-        return state is None or (self.interrupted and not state.is_finished())
+        """Has a run come to no state, or, if the pass was cut short, to none that lasts?"""
+        cut_short = self.interrupted or self.broken is not None
+        return state is None or (cut_short and not state.is_finished())
 
-    @staticmethod
-    def _pending() -> State:
+    def _missing(self) -> State:
+        if self.broken is not None:
+            return Crashed(f"The executor failed before this task was over: {self.broken!r}")
+        if self.interrupted:
+            return Cancelled("The run was interrupted before this task was over.")
         return Pending("The task did not run in this pass.")
 
-    @staticmethod
-    def _cancelled() -> State:
-        return Cancelled("The run was interrupted before this task was over.")
+
+def indices_of(instruction: Instruction) -> Sequence[int]:
+    """Which children an instruction speaks of; `WHOLE` for a task that is not mapped."""
+    return instruction.indices if isinstance(instruction, RunChildren) else (WHOLE,)
 
 
-def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bool) -> Scheduler:
+def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bool, by_lane: bool) -> Scheduler:
     """A scheduler that knows the given states, and those of constants."""
     given = {
         plan.numbers[task]: state
@@ -260,7 +391,7 @@ def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bo
     }
     given |= {n.number: known(n.task) for n in plan.nodes if isinstance(n.task, Constant) and not n.edges}
     over = [number for number, state in given.items() if ends(state)]
-    return Scheduler(plan, given, over)
+    return Scheduler(plan, given, over, by_lane)
 
 
 def known(task: Constant) -> State:

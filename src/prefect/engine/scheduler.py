@@ -14,9 +14,9 @@ waiting ──last edge reports──▶ ready ──next()──▶ at work ─
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from prefect.engine.plan import Node, RunPlan
@@ -36,10 +36,11 @@ class OpenMap(NamedTuple):
 
 
 class RunChildren(NamedTuple):
-    """Run these children of a mapped task."""
+    """Run these children of a mapped task, and with each those of the same index in the mapped tasks of its lane."""
 
     node: int
     indices: tuple[int, ...] | range
+    lane: tuple[int, ...] = ()
 
 
 Instruction = RunTask | OpenMap | RunChildren
@@ -50,11 +51,12 @@ WHOLE = -1  # the index of a task that is not a child
 class Children:
     """The children of one mapped task: their states, and which of them have not been given out yet.
 
-    `cursor` passes over all indices once; a child that had to wait when it passed comes back through `late`.
-    `followers` are the tasks behind a lane, each once.
+    `cursor` passes over all indices once; a child that had to wait when it passed comes back through `late`, and if it
+    is in `alone` it comes without others. `followers` are the tasks behind a lane, each once; `lane` are those that run
+    together with this one, index by index, or None before that was decided.
     """
 
-    __slots__ = ("cursor", "followers", "fresh", "late", "left", "states")
+    __slots__ = ("alone", "cursor", "followers", "fresh", "lane", "late", "left", "states")
 
     def __init__(self, given: list[State | None], followers: Iterable[int]) -> None:
         self.states = given
@@ -63,6 +65,8 @@ class Children:
         self.left = len(given) if self.fresh else sum(1 for state in given if not is_over(state))
         self.cursor = 0
         self.late: deque[int] = deque()
+        self.alone: set[int] = set()
+        self.lane: tuple[int, ...] | None = None
 
     @property
     def all_given(self) -> bool:
@@ -70,6 +74,13 @@ class Children:
 
     def over(self, index: int) -> bool:
         return index >= len(self.states) or is_over(self.states[index])
+
+
+def iter_late(children: Children, limit: int) -> Iterator[int]:
+    """Children that come back late, up to the first that has to come alone."""
+    while children.late and limit and children.late[0] not in children.alone:
+        limit -= 1
+        yield children.late.popleft()
 
 
 def is_over(state: State | None) -> bool:
@@ -82,14 +93,18 @@ class Scheduler:
     Args:
         plan: the compiled graph.
         given: states that tasks already have, by number; those that are `over` are kept and do not run.
-        over: decides of a given state whether its task need not run.
+        over: the numbers of those among them whose tasks need not run.
+        by_lane: run map behind map index by index, instead of one map after the other.
 
     Attributes:
         due: a heap of the runs that wait for a time: `(time, number, index)`.
     """
 
-    def __init__(self, plan: RunPlan, given: Mapping[int, State], over: Iterable[int] = ()) -> None:
+    def __init__(
+        self, plan: RunPlan, given: Mapping[int, State], over: Iterable[int] = (), by_lane: bool = False
+    ) -> None:
         self.plan = plan
+        self.by_lane = by_lane
         self.states: list[State | None] = [given.get(number) for number in range(len(plan.nodes))]
         self.children: dict[int, Children] = {}
         self._over = frozenset(over)
@@ -124,15 +139,62 @@ class Scheduler:
             if number not in self.children:
                 self._unqueue()
                 return OpenMap(number)
+            if self.by_lane and self.children[number].lane is None:
+                unopened = self._join_lane(number)
+                if unopened is not None:
+                    return OpenMap(unopened)
             indices = self._chunk(node, sizes.get(number, 1))
             if self.children[number].all_given:
                 self._unqueue()
             if indices:
-                return RunChildren(number, indices)
+                lane = self.children[number].lane if type(indices) is range else None
+                return RunChildren(number, indices, lane or ())
         return None
 
     def _unqueue(self) -> None:
         self._queued.discard(heappop(self._ready))
+
+    # --- lanes -------------------------------------------------------------------------------------------------------
+
+    def _join_lane(self, number: int) -> int | None:
+        """Decide which mapped tasks run together with this one; one that has to be opened first is returned."""
+        lane = self._behind(number)
+        for each in lane:
+            if each not in self.children:
+                self._queued.discard(each)
+                self._ready.remove(each)
+                heapify(self._ready)
+                return each
+        self.children[number].lane = lane
+        for each in lane:
+            children = self.children[each]
+            children.lane, children.cursor = (), len(children.states)
+        return None
+
+    def _behind(self, number: int) -> tuple[int, ...]:
+        """The mapped tasks that wait for nothing but children of this one, and of others behind it."""
+        if not self._untouched(number):
+            return ()
+        found = [number]
+        candidates = list(self.plan.after_opening.get(number, ()))
+        heapify(candidates)
+        while candidates:
+            each = heappop(candidates)
+            if each in found or not self._untouched(each) or not set(self.plan.nodes[each].lanes) <= set(found):
+                continue
+            found.append(each)
+            for after in self.plan.after_opening.get(each, ()):
+                heappush(candidates, after)
+        return tuple(found[1:])
+
+    def _untouched(self, number: int) -> bool:
+        """Has no child of a mapped task, which is or can be opened, been given out or had a state before?"""
+        if self.plan.nodes[number].task.timeout:  # what has to be stopped in time is stopped on its own
+            return False
+        if number not in self.children:
+            return number in self._queued and not isinstance(self.states[number], State)
+        children = self.children[number]
+        return children.fresh and not children.cursor and bool(children.states)
 
     def _make_ready(self, number: int) -> None:
         """Queue a task; a mapped one, whose children come at different times, only once."""
@@ -153,8 +215,10 @@ class Scheduler:
         """Children that may start: first those that had to wait, then further ones in the order of their indices."""
         children = self.children[node.number]
         late, end = children.late, len(children.states)
+        if late and late[0] in children.alone:
+            return (late.popleft(),)
         if late:
-            return tuple(late.popleft() for _ in range(min(limit, len(late))))
+            return tuple(iter_late(children, limit))
         if children.fresh and self._lanes_empty(node):
             start, children.cursor = children.cursor, min(children.cursor + limit, end)
             return range(start, children.cursor)
@@ -220,6 +284,24 @@ class Scheduler:
                 self._follow(follower, index)
         if not children.left:
             self._report(self.plan.after_end.get(number, ()))
+
+    def again(self, number: int, indices: Iterable[int] = (WHOLE,), alone: bool = False) -> None:
+        """Runs that were given out came to no state: their hands died.
+
+        Args:
+            number: the task.
+            indices: which children.
+            alone: from now on each of them comes without others, to find out which one kills its hands.
+        """
+        if not self.plan.nodes[number].mapped:
+            self._make_ready(number)
+            return
+        children = self.children[number]
+        children.late.extend(indices)
+        if alone:
+            children.alone.update(indices)
+        if children.late:
+            self._make_ready(number)
 
     def _follow(self, number: int, index: int) -> None:
         """Let child `index` of a task behind a lane start, if the cursor passed it while it had to wait."""

@@ -18,6 +18,9 @@ Squeeze: TypeAlias = Callable[..., bytes]
 BASE64_PICKLE = b"gA"
 """How the opening bytes of a pickle (`80` and a low number) read in base64."""
 
+STOP = b"."
+"""How every pickle ends."""
+
 
 class Serializer:
     """Base of everything that turns values into bytes and back; two of the same type are equal."""
@@ -47,7 +50,9 @@ class PickleSerializer(Serializer):
         return serialization.dumps(value)
 
     def deserialize(self, value: bytes) -> Any:
-        pickled = b64decode(value) if value.startswith(BASE64_PICKLE) else value
+        pickled = b64decode(value, validate=True) if value.startswith(BASE64_PICKLE) else value
+        if not pickled.endswith(STOP):  # pickle itself reads on to the first end and ignores what follows
+            raise ValueError("these bytes do not end as a pickle does")
         return serialization.loads(pickled)
 
 

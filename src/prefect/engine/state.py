@@ -11,7 +11,8 @@ State
 │              │             ├── Mapped
 │              │             └── Skipped
 │              ├── Cancelled
-│              └── Failed ───┬── TimedOut
+│              └── Failed ───┬── Crashed
+│                            ├── TimedOut
 │                            ├── TriggerFailed
 │                            └── ValidationFailed
 └── (meta) ── ClientFailed, Submitted, Queued      states about another state
@@ -23,19 +24,23 @@ A state holds a message for people and a result: the value of a successful run, 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from prefect.engine.result.base import NoResult, Result
+from prefect.engine.state_documents import FACTS, FORMAT, INPUTS, MOMENT, NUMBER, RESULT, TEXT, Field
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow
+from prefect.utilities.documents import Document, Fields
+from prefect.utilities.version import __version__
 
 __all__ = [
     "Cached",
     "Cancelled",
     "Cancelling",
     "ClientFailed",
+    "Crashed",
     "Failed",
     "Finished",
     "Looped",
@@ -70,6 +75,8 @@ class State:
     __slots__ = ("__dict__", "_facts", "_held", "message")
 
     color: ClassVar[str] = "#696969"
+    FIELDS: ClassVar[Mapping[str, Field]] = {}
+    """The fields of its own that a document of the state has."""
 
     def __init__(
         self,
@@ -137,12 +144,41 @@ class State:
         """
         own = self._result
         if own.value is None and own.location is not None:
-            self._held = (result or own).read(own.location)
+            self._held = (result or own).read_again(own)
         return self
 
     def load_cached_results(self, results: dict[str, Result] | None = None) -> State:
         """Accepted for old code: inputs are no longer kept on states."""
         return self
+
+    # --- documents ---------------------------------------------------------------------------------------------------
+
+    def serialize(self) -> Document:
+        """The state as a document of plain values: where its value is stored, but not the value."""
+        return {**self._document(), "format": FORMAT, "__version__": __version__}
+
+    @staticmethod
+    def deserialize(document: Mapping[str, Any]) -> State:
+        """The state that a document of `serialize` describes; `load_result` reads its value.
+
+        Raises:
+            DocumentError: the document is broken, of a newer format, or of a state that does not exist here.
+        """
+        fields = Fields(document)
+        fields.check_format(FORMAT)
+        return state_from(fields)
+
+    def _document(self) -> Document:
+        own = {name: field.write(getattr(self, name)) for name, field in self.FIELDS.items()}
+        past = {"cached_inputs": INPUTS.write(self.cached_inputs)} if hasattr(self, "cached_inputs") else {}
+        return {
+            "type": document_type(type(self)),
+            "message": None if self.message is None else str(self.message),
+            "context": FACTS.write(self.context),
+            "result": RESULT.write(self._held),
+            **own,
+            **past,
+        }
 
     # --- what kind of state ------------------------------------------------------------------------------------------
 
@@ -262,6 +298,60 @@ def travels_by_value(error: BaseException) -> bool:
     return True
 
 
+# --- documents --------------------------------------------------------------------------------------------------------
+
+
+def document_type(kind: type[State]) -> str:
+    """The name of a class of states in documents; for your own classes it tells the module too."""
+    return kind.__name__ if kind.__module__ == __name__ else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def state_from(fields: Fields) -> State:
+    """The state that a part of a document describes."""
+    kind = kind_from(fields)
+    state = kind.made(
+        RESULT.read(fields, "result"), fields.maybe("message", fields.text), FACTS.read(fields, "context")
+    )
+    for name, field in kind.FIELDS.items():
+        setattr(state, name, field.read(fields, name))
+    if "cached_inputs" in fields.values:
+        state.cached_inputs = INPUTS.read(fields, "cached_inputs")
+    return state
+
+
+def kind_from(fields: Fields) -> type[State]:
+    """The class that a document names, among those that exist: nothing is imported for it."""
+    name = fields.text("type")
+    known = KINDS if name in KINDS else by_document_type()
+    if name not in known:
+        fields.wrong("type", f"there is no state {name!r}; there are {', '.join(sorted(known))}")
+    return known[name]
+
+
+def by_document_type() -> dict[str, type[State]]:
+    kinds: list[type[State]] = [State, *descendants(State)]
+    return {document_type(kind): kind for kind in kinds}
+
+
+def maybe_document(state: State | None) -> Document | None:
+    return None if state is None else state._document()
+
+
+def maybe_state(fields: Fields, key: str) -> State | None:
+    found = fields.maybe(key, fields.inner)
+    return None if found is None else state_from(found)
+
+
+def maybe_states(fields: Fields, key: str) -> list[State | None]:
+    """The states of a list, in which null stands for a state that is not there."""
+    parts = fields.listed(key)
+    return [None if part is None else state_from(fields.part(key, index)) for index, part in enumerate(parts)]
+
+
+STATE = Field(maybe_document, maybe_state)
+STATES = Field(lambda states: [maybe_document(state) for state in states], maybe_states)
+
+
 # --- waiting ----------------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +371,7 @@ class Scheduled(Pending):
 
     __slots__ = ("start_time",)
     color = "#ffab00"
+    FIELDS = {"start_time": MOMENT}
     start_time: datetime | None
 
     def __init__(
@@ -329,6 +420,7 @@ class Retrying(Scheduled):
 
     __slots__ = ("run_count",)
     color = "#f66a0a"
+    FIELDS = {**Scheduled.FIELDS, "run_count": NUMBER}
 
     def __init__(
         self,
@@ -350,6 +442,7 @@ class _MetaState(State):
     """A state that wraps the state the run is really in."""
 
     __slots__ = ("state",)
+    FIELDS = {"state": STATE}
 
     def __init__(
         self,
@@ -389,6 +482,7 @@ class Queued(_MetaState):
 
     __slots__ = ("start_time",)
     color = "#ffea7f"
+    FIELDS = {**_MetaState.FIELDS, "start_time": MOMENT}
 
     def __init__(
         self,
@@ -439,6 +533,7 @@ class Looped(Finished):
 
     __slots__ = ("loop_count",)
     color = "#003ccb"
+    FIELDS = {"loop_count": NUMBER}
 
     def __init__(
         self,
@@ -466,10 +561,18 @@ class Cached(Success):
         hashed_inputs: a digest of each input.
         cached_parameters: the parameters of the flow run that made the value.
         cached_result_expiration: until when the value may be used; None is for ever.
+        made_from: what else the value depends on: `code` and `parameters` as digests, the `place` in the flow, and the
+            `map_index`.
     """
 
-    __slots__ = ("cached_parameters", "cached_result_expiration", "hashed_inputs")
+    __slots__ = ("cached_parameters", "cached_result_expiration", "hashed_inputs", "made_from")
     color = "#34d058"
+    FIELDS = {
+        "cached_parameters": FACTS,
+        "cached_result_expiration": MOMENT,
+        "hashed_inputs": FACTS,
+        "made_from": FACTS,
+    }
 
     def __init__(
         self,
@@ -480,10 +583,12 @@ class Cached(Success):
         cached_result_expiration: datetime | None = None,
         context: dict[str, Any] | None = None,
         hashed_inputs: dict[str, str | None] | None = None,
+        made_from: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message, result, context, cached_inputs)
         self.cached_parameters = cached_parameters
         self.hashed_inputs = hashed_inputs
+        self.made_from = made_from
         expiration = cached_result_expiration
         self.cached_result_expiration = None if expiration is None else as_utc(expiration)
 
@@ -498,6 +603,7 @@ class Mapped(Success):
 
     __slots__ = ("_width", "map_states")
     color = "#003ccb"
+    FIELDS = {"map_states": STATES, "n_map_states": NUMBER}
 
     def __init__(
         self,
@@ -515,6 +621,10 @@ class Mapped(Success):
     @property
     def n_map_states(self) -> int:
         return len(self.map_states) if self._width is None else self._width
+
+    @n_map_states.setter
+    def n_map_states(self, count: int) -> None:
+        self._width = None if count == len(self.map_states) else count
 
     @property
     def result(self) -> Any:
@@ -534,6 +644,9 @@ class Mapped(Success):
     @_result.setter
     def _result(self, value: Any) -> None:
         self._held = value
+
+    def _fields(self) -> dict[str, Any]:
+        return {**super()._fields(), "_width": self.n_map_states}
 
     def load_result(self, result: Result | None = None) -> State:
         for state in self.map_states:
@@ -563,11 +676,34 @@ class Failed(Finished):
     color = "#eb0000"
 
 
-class TimedOut(Failed):
-    """The run took longer than its timeout."""
+class Crashed(Failed):
+    """The run did not come to an end: what it ran on died, again and again. The task's own code did not raise."""
 
     __slots__ = ()
+    color = "#b00050"
+
+
+class TimedOut(Failed):
+    """The run took longer than its timeout.
+
+    Args:
+        stack: where it was at that moment, if it is known.
+    """
+
+    __slots__ = ("stack",)
     color = "#ff4e33"
+    FIELDS = {"stack": TEXT}
+
+    def __init__(
+        self,
+        message: str | None = None,
+        result: Any = None,
+        context: dict[str, Any] | None = None,
+        cached_inputs: dict[str, Any] | None = None,
+        stack: str | None = None,
+    ) -> None:
+        super().__init__(message, result, context, cached_inputs)
+        self.stack = stack
 
 
 class TriggerFailed(Failed):
@@ -582,3 +718,7 @@ class ValidationFailed(Failed):
 
     __slots__ = ()
     color = "#ff5131"
+
+
+KINDS = by_document_type()
+"""The classes above by their names; those of your own are looked for when a document names them."""

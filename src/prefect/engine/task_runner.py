@@ -50,7 +50,8 @@ from prefect.engine.state import (
 )
 from prefect.exceptions import TaskTimeoutSignal, UnmappableError
 from prefect.triggers import all_successful
-from prefect.utilities.context import DERIVED, MISSING, context, lookup, pop, top
+from prefect.utilities.code import Code
+from prefect.utilities.context import DERIVED, MISSING, context, innermost, lookup, pop, top
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.logging import RUN_FIELDS, RunLogger, emit
 
@@ -161,6 +162,8 @@ STEPS = [
 ]
 PLAIN = Needs(*[False] * 12)
 FRESH = Pending.made()
+ORDER = "_cache_order"
+"""The key of the context under which a run keeps what it asks of the cache."""
 
 
 class TaskRunner(Runner):
@@ -174,11 +177,15 @@ class TaskRunner(Runner):
     Attributes:
         constants: the arguments of `run` that are the same in every run.
         slug: the identifier of the task in its flow.
+        code: what the code of a task with a cache consists of.
+        place: where a task with a cache stands in its flow; see `prefect.engine.lineage`.
         changed: the steps that a subclass overrides.
     """
 
     constants: Mapping[str, Any] = {}
     slug: str | None = None
+    code: Code | None = None
+    place: str | None = None
     changed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -237,16 +244,7 @@ class TaskRunner(Runner):
             The state it came to; errors of the task are in there, too.
         """
         task, upstream_states = self.task, upstream_states or {}
-        facts = {
-            "task_name": task.name,
-            "task_slug": self.slug,
-            "task_tags": self.tags,
-            "task_run_count": 1,
-            "map_index": None,
-            "logger": task.logger,
-        }
-        if context:
-            facts.update(context)
+        facts = self._facts(context)
         token = top.set((facts, top.get(), True))
         try:
             if state is None and not self.needs.begin:
@@ -268,10 +266,46 @@ class TaskRunner(Runner):
                 facts["task_loop_result"] = state.result
                 facts["task_run_count"] = 1
                 facts.pop("resume", None)
+                facts.pop(ORDER, None)
                 state = Pending("Ready for the next turn of the loop.")
+            if self.needs.cached:
+                caching.remember(lookup("caches"), task, state)
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
             return Pending.made(tags=self.tags) if state is FRESH else state
+        finally:
+            pop(token)
+
+    def _facts(self, context: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What the context of a run says of it."""
+        facts = {
+            "task_name": self.task.name,
+            "task_slug": self.slug,
+            "task_tags": self.tags,
+            "task_run_count": 1,
+            "map_index": None,
+            "logger": self.task.logger,
+        }
+        if context:
+            facts.update(context)
+        return facts
+
+    def conclude(self, given: State | None, new: State, context: Mapping[str, Any] | None = None) -> State:
+        """Bring a run to a state that it could not reach itself, as its worker died; handlers and retries are as ever.
+
+        Args:
+            given: where it stood before.
+            new: where it ends.
+            context: as for `run`.
+        """
+        token = top.set((self._facts(context), top.get(), True))
+        try:
+            _, more = self.initialize_run(given, innermost())
+            innermost().update(more)
+            new = self.handle_state_change(Running.made(tags=self.tags), new)
+            return self.check_for_retry(new, {}) if isinstance(new, TimedOut) else new
+        except (ENDRUN, PrefectStateSignal) as signal:
+            return signal.state
         finally:
             pop(token)
 
@@ -294,6 +328,8 @@ class TaskRunner(Runner):
             if needs.name:
                 self.set_task_run_name(inputs)
             before = state
+            if needs.cached:
+                self._order(inputs)
             if needs.target:
                 state = self.check_target(state, inputs)
             if state is before and self.task.target is None and (needs.cached or type(state) is Cached):
@@ -412,13 +448,31 @@ class TaskRunner(Runner):
 
     @step
     def check_task_is_cached(self, state: State, inputs: Mapping[str, Any]) -> State:
-        """Take the value of an earlier run if the task's validator accepts it."""
-        given = [state] if isinstance(state, Cached) else []
-        known = lookup("caches", {}).get(caching.cache_key(self.task), ()) if self.task.cache_for is not None else ()
-        found = caching.find_cached(self.task, [*given, *known], inputs)
-        if found is not None:
-            return found.load_result(self.result if self.needs.result else None)
-        return Pending("The cached value cannot be used, so the task runs.") if given else state
+        """Take the value of an earlier run if the task's validator accepts it; otherwise note why none was taken."""
+        place = self.result if self.needs.result else None
+        found = caching.NOT_ASKED
+        if isinstance(state, Cached):
+            found = caching.loaded(caching.find_given(self.task, state, inputs), place)
+        order = self._order(inputs)
+        cache = lookup("caches")
+        if order is not None and cache is not None and found.state is None:
+            found = caching.loaded(caching.find_cached(self.task, order, cache.shelf(order.key), inputs), place)
+        if found.state is not None:
+            return found.state
+        if order is not None:
+            innermost()[ORDER] = order._replace(why=found.why)
+        return Pending(f"The task runs {found.why}.") if isinstance(state, Cached) else state
+
+    def _order(self, inputs: Mapping[str, Any]) -> caching.Order | None:
+        """What this run asks of the cache; worked out before the task can change its inputs."""
+        if self.task.cache_for is None:
+            return None
+        facts = innermost()
+        if ORDER not in facts:
+            code = self.code if self.slug is not None else caching.code_parts(self.task)
+            facts[ORDER] = caching.order_of(self.task, inputs, code, self.place)
+        order: caching.Order = facts[ORDER]
+        return order
 
     @step
     def check_task_trigger(self, state: State, upstream_states: UpstreamStates) -> State:
@@ -503,9 +557,10 @@ class TaskRunner(Runner):
     @step
     def cache_result(self, state: State, inputs: Mapping[str, Any]) -> State:
         """Make a success a `Cached` state if later runs may use its value."""
-        if self.task.cache_for is None or not caching.refreshed(state):
+        order = self._order(inputs)
+        if order is None or not caching.refreshed(state):
             return state
-        return caching.to_cache(self.task, state, inputs)
+        return caching.to_cache(self.task, state, order)
 
     @step
     def check_for_retry(self, state: State, inputs: Mapping[str, Any]) -> State:

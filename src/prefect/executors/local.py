@@ -11,7 +11,7 @@ from prefect.executors.base import Executor
 class LocalExecutor(Executor):
     """Calls each function when it is submitted; its futures are the values themselves."""
 
-    slots = 1
+    inline = True
 
     def submit(
         self, fn: Callable[..., Any], *args: Any, extra_context: Mapping[str, Any] | None = None, **kwargs: Any

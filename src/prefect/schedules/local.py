@@ -69,7 +69,16 @@ def reading(moment: datetime, zone: tzinfo) -> datetime:
 
 def calendar(shown: datetime, zone: tzinfo) -> datetime:
     """The moment of a local time; one that does not exist counts with the offset before the jump (as in RFC 5545)."""
-    return in_zone(shown.replace(tzinfo=zone, fold=0), zone)
+    if isinstance(zone, (ZoneInfo, timezone)):
+        return in_zone(shown.replace(tzinfo=zone, fold=0), zone)
+    before, after = (shown - offset_at(shown + days * DAY, zone) for days in (-1, 1))
+    there = [each for each in (before, after) if reading(each.replace(tzinfo=UTC), zone) == shown]
+    return in_zone(min(there, default=before).replace(tzinfo=UTC), zone)
+
+
+def offset_at(shown: datetime, zone: tzinfo) -> timedelta:
+    """How far a zone is from UTC; zones of other libraries disagree about local times that do not exist, not here."""
+    return zone.utcoffset(shown) or timedelta(0)
 
 
 def first_shown(shown: datetime, zone: tzinfo) -> datetime:

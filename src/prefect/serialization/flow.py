@@ -6,21 +6,26 @@ feed them are not in it. A schedule, run configuration or storage writes its own
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
+from prefect import schedules
 from prefect.core.edge import Edge
 from prefect.core.graph import Graph
-from prefect.core.parameter import DateTimeParameter, Parameter
+from prefect.core.parameter import Parameter
 from prefect.core.task import Task
-from prefect.exceptions import TaskSettingError
+from prefect.serialization.functions import qualified_name
+from prefect.serialization.tasks import TaskReader, declare, declared, parameter_document, task_document
+from prefect.utilities.documents import Document, Fields
 from prefect.utilities.version import __version__
 
-Document = dict[str, Any]
+G = TypeVar("G", bound=Graph)
+
+FORMAT = 1
+"""The format of the documents of flows; a change that older code would misread makes it one more."""
 
 
 def flow_document(flow: Graph) -> Document:
@@ -32,7 +37,7 @@ def flow_document(flow: Graph) -> Document:
     references = flow.reference_tasks()
     return {
         "name": flow.name,
-        "type": qualified_name(type(flow)),
+        "type": declared(flow).get("type", qualified_name(type(flow))),
         "schedule": own_document(getattr(flow, "schedule", None)),
         "parameters": [parameter_document(flow, task) for task in flow.tasks if isinstance(task, Parameter)],
         "tasks": [task_document(flow, task) for task in flow.tasks],
@@ -40,6 +45,7 @@ def flow_document(flow: Graph) -> Document:
         "reference_tasks": [flow.slugs[task] for task in flow.tasks if task in references],
         "run_config": own_document(getattr(flow, "run_config", None)),
         "storage": own_document(getattr(flow, "storage", None)),
+        "format": FORMAT,
         "__version__": __version__,
     }
 
@@ -47,28 +53,6 @@ def flow_document(flow: Graph) -> Document:
 def hash_of(document: Mapping[str, Any]) -> str:
     """A digest of a document; the order of its keys does not matter."""
     return sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-
-
-def task_document(flow: Graph, task: Task) -> Document:
-    return {
-        "type": qualified_name(type(task)),
-        "name": task.name,
-        "slug": flow.slugs[task],
-        "tags": sorted(task._tags or ()),
-        "max_retries": task.max_retries,
-        "retry_delay": delay_document(task.retry_delay),
-        "retry_on": None if task.retry_on is None else sorted(map(qualified_name, task.retry_on)),
-        "timeout": task.timeout,
-        "inputs": {name: input_document(facts) for name, facts in task.inputs().items()},
-        "outputs": annotation_text(task.outputs()),
-        "trigger": function_document(task.trigger),
-        "skip_on_upstream_skip": task.skip_on_upstream_skip,
-        "cache_for": None if task.cache_for is None else task.cache_for.total_seconds(),
-        "cache_key": task.cache_key,
-        "cache_validator": function_document(task.cache_validator)["name"],
-        "auto_generated": task.auto_generated,
-        "mapped": any(edge.mapped for edge in flow.incoming(task)),
-    }
 
 
 def edge_document(flow: Graph, edge: Edge) -> Document:
@@ -81,89 +65,96 @@ def edge_document(flow: Graph, edge: Edge) -> Document:
     }
 
 
-def parameter_document(flow: Graph, parameter: Parameter) -> Document:
-    return {
-        "type": qualified_name(type(parameter)),
-        "name": parameter.name,
-        "slug": flow.slugs[parameter],
-        "required": parameter.required,
-        "default": default_document(parameter),
-        "tags": sorted(parameter._tags or ()),
-    }
-
-
-def default_document(parameter: Parameter) -> Any:
-    """The default as JSON gives it back: a tuple is a list, the time of a `DateTimeParameter` is text."""
-    default = parameter.default
-    if isinstance(parameter, DateTimeParameter) and isinstance(default, datetime):
-        return default.isoformat()
-    try:
-        return json.loads(json.dumps(default, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise TaskSettingError(
-            f"The default of the parameter {parameter.name!r} cannot be written as JSON ({error}). "
-            "Use text, numbers, lists and dictionaries, or make the value in a task from those."
-        ) from error
-
-
-def input_document(facts: Mapping[str, Any]) -> Document:
-    return {"type": annotation_text(facts["type"]), "required": facts["required"]}
-
-
-def annotation_text(annotation: Any) -> str:
-    """An annotation as it is written in code."""
-    if isinstance(annotation, str):
-        return annotation
-    if annotation is Any:
-        return "Any"
-    plain = isinstance(annotation, type) and not hasattr(annotation, "__args__")
-    return qualified_name(annotation) if plain else str(annotation)
-
-
-def delay_document(delay: Any) -> float | list[float] | str | None:
-    """A delay between attempts: seconds, a list of seconds, or the name of the function that tells them."""
-    if delay is None:
-        return None
-    if isinstance(delay, (int, float)):
-        return delay
-    if isinstance(delay, timedelta):
-        return delay.total_seconds()
-    if isinstance(delay, Iterable):
-        return [each.total_seconds() for each in delay]
-    return str(function_document(delay)["name"])
-
-
-def function_document(function: Any) -> Document:
-    """A function by name, with the values that its maker bound to it: `some_failed(at_least=2)`."""
-    if isinstance(function, partial):
-        return {"name": qualified_name(function.func), "kwargs": plain_values(function.keywords)}
-    if not hasattr(function, "__qualname__"):
-        return {"name": qualified_name(type(function)), "kwargs": {}}
-    return {"name": qualified_name(function), "kwargs": plain_values(enclosed(function))}
-
-
-def enclosed(function: Any) -> dict[str, Any]:
-    """The variables that a function took along from the function it was made in."""
-    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
-    return dict(zip(names, (cell.cell_contents for cell in function.__closure__ or ()), strict=True)) if names else {}
-
-
-def plain_values(values: Mapping[str, Any]) -> Document:
-    """Only the values that are plain: others, such as functions, are not the same in every process."""
-    return {name: value for name, value in values.items() if isinstance(value, (str, int, float, bool, type(None)))}
-
-
-def qualified_name(thing: Any) -> str:
-    """Where a class or function lives; one made by a function of its own name goes by that: `triggers.some_failed`."""
-    path = str(thing.__qualname__).split(".<locals>.")
-    if len(path) > 1 and path[-1] == path[-2]:
-        path.pop()
-    return f"{thing.__module__}.{'.'.join(path)}".removeprefix("builtins.")
-
-
 def own_document(part: Any) -> Any:
     """The document of a schedule, run configuration or storage."""
     if part is None:
         return None
     serialize = getattr(part, "serialize", None)
     return serialize() if serialize is not None else {"type": qualified_name(type(part))}
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def flow_from(document: Mapping[str, Any], make: Callable[..., G], stacklevel: int = 1) -> G:
+    """The flow that a document describes, of plain tasks without their code.
+
+    Args:
+        document: what `flow_document` made.
+        make: makes an empty flow, given its name and, by keyword, `schedule`, `run_config` and `storage`.
+        stacklevel: at whom warnings point, 1 being who calls this function.
+
+    Raises:
+        DocumentError: the document is broken, or of a newer format; the message names the path of the culprit.
+    """
+    fields = Fields(copy.deepcopy(document))
+    fields.check_format(FORMAT)
+    parts = {
+        "schedule": fields.maybe("schedule", lambda key: schedule_from(fields, key)),
+        "run_config": fields.maybe("run_config", lambda key: Described(fields.inner(key).values)),
+        "storage": fields.maybe("storage", lambda key: Described(fields.inner(key).values)),
+    }
+    flow = fields.made("name", lambda name: make(name, **parts), fields.text("name"))
+    reader = TaskReader()
+    with flow.building():  # whatever else is being built takes no part in this
+        fill(flow, fields, reader)
+    declare(flow, fields.text("type"), {})
+    reader.warn(flow.name, stacklevel + 1)
+    return flow
+
+
+class Described:
+    """A run configuration or storage of which only the document is known."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+
+    def serialize(self) -> Document:
+        """The document, as it was read."""
+        return copy.deepcopy(dict(self.document))
+
+
+def schedule_from(fields: Fields, key: str) -> schedules.Schedule:
+    return fields.made(key, schedules.Schedule.deserialize, fields.inner(key).values)
+
+
+def fill(flow: Graph, fields: Fields, reader: TaskReader) -> None:
+    """Add the tasks and edges of a document to an empty flow."""
+    parameters = {each.text("slug"): each for each in fields.each("parameters")}
+    for each in fields.each("tasks"):
+        each.made("slug", flow.add_task, reader.read(each, parameters.get(each.text("slug"))))
+    tasks = {slug: task for task, slug in flow.slugs.items()}
+    for each in parameters.values():
+        task_at(each, "slug", tasks)
+    for each in fields.each("edges"):
+        add_edge(flow, each, tasks)
+    fields.made("edges", flow.validate)
+    set_references(flow, fields, tasks)
+
+
+def add_edge(flow: Graph, fields: Fields, tasks: Mapping[str, Task]) -> None:
+    upstream, downstream = task_at(fields, "upstream_task", tasks), task_at(fields, "downstream_task", tasks)
+    key = fields.maybe("key", fields.text)
+    count = len(flow.edges)
+    fields.made("", flow.add_edge, upstream, downstream, key, fields.flag("mapped"), fields.flag("flattened"), False)
+    if len(flow.edges) == count:
+        fields.wrong("", "this edge is there already")
+
+
+def task_at(fields: Fields, key: str, tasks: Mapping[str, Task]) -> Task:
+    """The task whose slug stands under a key."""
+    slug = fields.text(key)
+    if slug not in tasks:
+        fields.wrong(key, f"no task with the slug {slug!r}")
+    return tasks[slug]
+
+
+def set_references(flow: Graph, fields: Fields, tasks: Mapping[str, Task]) -> None:
+    """Set the reference tasks, unless they are those that a flow has by itself."""
+    slugs = fields.texts("reference_tasks")
+    for index, slug in enumerate(slugs):
+        if slug not in tasks:
+            fields.wrong(f"reference_tasks[{index}]", f"no task with the slug {slug!r}")
+    wanted = [tasks[slug] for slug in slugs]
+    if set(wanted) != flow.reference_tasks():
+        flow.set_reference_tasks(wanted)

@@ -7,24 +7,42 @@ Libraries do not count either: their version is not the code of the flow.
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from hashlib import blake2b
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.utilities.hashing import digest
 
 
-def code_digest(function: Callable[..., Any]) -> str | None:
-    """The digest of a function, or None if something it depends on has no stable digest."""
+class Code(NamedTuple):
+    """What a function consists of.
+
+    Attributes:
+        parts: a digest of each part by its name: functions, defaults, and values they use.
+        unstable: the names of values that no other process can recognize, so that the code has no digest.
+    """
+
+    parts: dict[str, str]
+    unstable: list[str]
+
+
+def code_of(function: Any, **values: Any) -> Code:
+    """The parts of a function or class, together with values that belong to it, by name."""
     reader = CodeReader(package_of(function))
     reader.read(function)
-    if reader.unstable:
-        return None
-    return hashlib.sha256("\n".join(reader.parts).encode()).hexdigest()
+    for name, value in values.items():
+        reader.read_value(value, name)
+    return Code(reader.parts, reader.unstable)
+
+
+def code_digest(function: Callable[..., Any]) -> str | None:
+    """The digest of a function, or None if something it depends on has no stable digest."""
+    parts, unstable = code_of(function)
+    return None if unstable else digest(parts)
 
 
 def package_of(function: Any) -> str:
@@ -36,13 +54,13 @@ class CodeReader:
     """Collects what functions consist of, each once.
 
     Attributes:
-        parts: what was found, in reading order.
+        parts: a digest of each part that was found, by its name.
         unstable: the names of values that have no stable digest.
     """
 
     def __init__(self, package: str) -> None:
         self.package = package
-        self.parts: list[str] = []
+        self.parts: dict[str, str] = {}
         self.unstable: list[str] = []
         self._seen: set[int] = set()
 
@@ -58,15 +76,15 @@ class CodeReader:
         elif isinstance(value, type):
             self._read_class(value)
         elif not isinstance(value, ModuleType) and not is_foreign(value, self.package):
-            self._read_value(value, name)
+            self.read_value(value, name)
 
     def _read_function(self, function: FunctionType) -> None:
         if not self._is_own(function):
-            self.parts.append(f"library {function.__module__}.{function.__qualname__}")
+            self._add(f"{function.__module__}.{function.__qualname__}", "library")
             return
-        self.parts.append(source_of(function))
+        self._add(function.__qualname__, source_of(function.__code__))
         for name, default in defaults_of(function):
-            self._read_value(default, name)
+            self.read_value(default, f"{function.__qualname__}({name}=)")
         for name, value in captured_by(function):
             self.read(value, name)
         for name in sorted(set(names_in(function.__code__))):
@@ -75,18 +93,25 @@ class CodeReader:
 
     def _read_class(self, cls: type) -> None:
         if not self._is_own(cls):
-            self.parts.append(f"library {cls.__module__}.{cls.__qualname__}")
+            self._add(f"{cls.__module__}.{cls.__qualname__}", "library")
             return
-        self.parts.append(f"class {cls.__qualname__}")
+        self._add(cls.__qualname__, "class")
+        for base in cls.__bases__:
+            self.read(base)
         for name, value in sorted(vars(cls).items()):
             if isinstance(value, (FunctionType, classmethod, staticmethod, property)):
                 self.read(value.fget if isinstance(value, property) else value, name)
 
-    def _read_value(self, value: Any, name: str) -> None:
+    def read_value(self, value: Any, name: str) -> None:
         found = digest(value)
         if found is None:
             self.unstable.append(name)
-        self.parts.append(f"{name} = {found}")
+        else:
+            self._add(name, found)
+
+    def _add(self, name: str, content: str) -> None:
+        """Take note of a part; parts of one name, as two functions called `helper`, count together."""
+        self.parts[name] = blake2b(f"{self.parts.get(name, '')}{content}".encode(), digest_size=8).hexdigest()
 
     def _is_own(self, value: Any) -> bool:
         return str(value.__module__ or "").partition(".")[0] == self.package
@@ -97,14 +122,17 @@ def is_foreign(value: Any, package: str) -> bool:
     return callable(value) and str(getattr(value, "__module__", None) or "").partition(".")[0] != package
 
 
-def source_of(function: FunctionType) -> str:
+@lru_cache(maxsize=4096)
+def source_of(code: CodeType) -> str:
     """The source as a syntax tree without docstrings; of a function without readable source, its bytecode."""
+    import ast  # here, because only tasks with a cache need it
+
+    if code.co_name == "<lambda>":  # its lines may hold other lambdas
+        return bytecode_of(code)
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     except (OSError, TypeError, SyntaxError):
-        return bytecode_of(function.__code__)
-    if function.__name__ == "<lambda>":  # its lines may hold other lambdas
-        return bytecode_of(function.__code__)
+        return bytecode_of(code)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             node.decorator_list = []

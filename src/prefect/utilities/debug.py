@@ -10,6 +10,8 @@ from typing import Any
 
 from prefect.exceptions import PrefectException
 from prefect.utilities.context import context
+from prefect.utilities.pickling import explain_pickling as explain_pickling
+from prefect.utilities.pickling import why_unpicklable as why_unpicklable
 from prefect.utilities.serialization import dumps_by_value
 
 READ_BACK = "import sys, cloudpickle; cloudpickle.loads(sys.stdin.buffer.read())"

@@ -7,6 +7,7 @@ whenever the writer dies.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from uuid import uuid4
 
 
@@ -25,7 +26,6 @@ def write_file(path: str, data: bytes) -> None:
 
 
 def forget(path: str) -> None:
-    try:
+    """Remove a draft if it is there; the error that ended it is the one to report, not that it cannot be removed."""
+    with suppress(OSError):
         os.unlink(path)
-    except FileNotFoundError:
-        return

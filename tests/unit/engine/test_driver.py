@@ -14,10 +14,19 @@ import pytest
 
 from prefect import Flow, Parameter, context, pause_task, task
 from prefect.core.parameter import DateTimeParameter
-from prefect.engine import driver
-from prefect.engine.cache_validators import all_inputs
 from prefect.engine.signals import LOOP, PAUSE, RETRY
-from prefect.engine.state import Cancelled, Failed, Mapped, Paused, Pending, Retrying, Running, Scheduled, Success
+from prefect.engine.state import (
+    Cancelled,
+    Crashed,
+    Failed,
+    Mapped,
+    Paused,
+    Pending,
+    Retrying,
+    Running,
+    Scheduled,
+    Success,
+)
 from prefect.exceptions import CycleError, FlowContextActive, ParameterError, RunnerError, ScheduleError
 from prefect.executors import LocalExecutor
 from prefect.triggers import manual_only
@@ -49,11 +58,6 @@ def answers(monkeypatch):
 
     monkeypatch.setattr(builtins, "input", fake_input)
     return given, asked
-
-
-@pytest.fixture(autouse=True)
-def own_caches(monkeypatch):
-    monkeypatch.setattr(driver, "CACHES", {})
 
 
 def flaky(fail_first=1, delay=0.0, **settings):
@@ -445,60 +449,6 @@ def test_sys_exit_in_a_task_fails_it_and_the_run_goes_on():
     assert result[beside].is_successful()
 
 
-# Caches
-
-
-def test_a_cached_value_is_used_by_later_runs():
-    runs = []
-    cached = task(lambda x: runs.append(x) or 2 * x, name="cached", cache_for=HOUR)
-    with Flow("f") as flow:
-        doubled = cached(Parameter("x"))
-
-    assert [flow.run(x=1).result[doubled].result for _ in range(3)] == [2, 2, 2]
-    assert runs == [1]
-
-
-def test_children_are_cached_too():
-    runs = []
-    cached = task(lambda x: runs.append(x) or x, name="cached", cache_for=HOUR, cache_validator=all_inputs)
-    with Flow("f") as flow:
-        children = cached.map([1, 2])
-
-    assert [flow.run().result[children].result for _ in range(2)] == [[1, 2], [1, 2]]
-    assert sorted(runs) == [1, 2]
-
-
-def test_tasks_of_the_same_name_do_not_share_their_cache():
-    def first():
-        return 1
-
-    def second():
-        return 2
-
-    flow = Flow("f", tasks=[task(first, name="same", cache_for=HOUR), task(second, name="same", cache_for=HOUR)])
-
-    for _ in range(2):
-        assert {state.result for state in flow.run().result.values()} == {1, 2}
-
-
-def test_a_cache_key_shares_on_purpose():
-    a = task(lambda: 1, name="a", cache_for=HOUR, cache_key="shared")
-    b = task(lambda: 2, name="b", cache_for=HOUR, cache_key="shared")
-    Flow("first", tasks=[a]).run()
-
-    assert Flow("second", tasks=[b]).run().result[b].result == 1
-
-
-def test_only_what_was_made_anew_adds_to_the_cache():
-    cached = task(lambda: 1, name="cached", cache_for=HOUR)
-    flow = Flow("f", tasks=[cached])
-    for _ in range(3):
-        flow.run()
-
-    [states] = driver.CACHES.values()
-    assert len(states) == 1
-
-
 # Schedules
 
 
@@ -590,7 +540,8 @@ def test_an_executor_that_breaks_fails_the_flow():
     state = Flow("f", tasks=[one]).run(executor=Broken())
 
     assert state.is_failed()
-    assert isinstance(state.result, OSError)
+    assert "no hands" in state.message
+    assert isinstance(state.result[one], Crashed)
 
 
 def test_coroutines_run_in_flows_with_and_without_a_loop_around_them():

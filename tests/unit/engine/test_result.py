@@ -151,6 +151,20 @@ def test_a_result_without_a_place_says_so() -> None:
         Result().exists("there")
 
 
+def test_only_what_stores_knows_what_is_stored() -> None:
+    assert Result(1, "there").stored is None
+    assert NoResult.stored is None
+    assert Bucket("b", value=1).stored is None
+
+
+def test_what_another_result_knows_is_read_at_its_location() -> None:
+    class Echo(Result):
+        def read(self, location: str) -> Result:
+            return Result(f"read from {location}", location)
+
+    assert Echo().read_again(Result(location="there")).value == "read from there"
+
+
 def test_equal_results_share_type_and_public_attributes() -> None:
     assert Result(1, "a") == Result(1, "a")
     assert Result(1, "a") != Result(2, "a")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from prefect.configuration import config
 from prefect.engine.results import ConstantResult, LocalResult, PrefectResult, SecretResult
 from prefect.engine.serializers import DateTimeSerializer, JSONSerializer, PickleSerializer, Serializer
-from prefect.exceptions import PrefectException, TaskSettingError
+from prefect.exceptions import PrefectException, ResultStoreError, TaskSettingError
 
 scalars = st.none() | st.booleans() | st.integers() | st.text() | st.binary()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=6)
@@ -164,6 +164,33 @@ def test_a_file_that_does_not_hold_a_value_is_named(tmp_path: Path, content: byt
     with pytest.raises(PrefectException, match="PickleSerializer") as caught:
         LocalResult(tmp_path).read("broken")
     assert str(tmp_path / "broken") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "advice"),
+    [("taken", "file is where"), ("file/x", "file is where"), ("n" * 300, "shorten the location")],
+)
+def test_a_file_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path, location: str, advice: str) -> None:
+    (tmp_path / "taken" / "inside").mkdir(parents=True)
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(ResultStoreError, match=advice) as caught:
+        LocalResult(tmp_path, location=location).write(1)
+    assert str(tmp_path / location) in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert sorted(os.listdir(tmp_path)) == ["file", "taken"]
+
+
+def test_a_directory_cannot_be_read_as_a_value(tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    with pytest.raises(ResultStoreError, match="'.*dir' could not be read"):
+        LocalResult(tmp_path).read("dir")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="Root may do anything.")
+def test_a_directory_without_permission_is_named_with_what_to_do(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(ResultStoreError, match="Give this user the right"):
+        LocalResult(tmp_path, location="x").write(1)
 
 
 def test_a_local_result_survives_pickling(tmp_path: Path) -> None:

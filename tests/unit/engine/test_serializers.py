@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import pickle
+import subprocess
+import sys
 import zlib
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -13,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefect.engine.results import LocalResult
 from prefect.engine.serializers import (
     CompressedSerializer,
     DateTimeSerializer,
@@ -21,7 +25,7 @@ from prefect.engine.serializers import (
     PickleSerializer,
     Serializer,
 )
-from prefect.exceptions import TaskSettingError
+from prefect.exceptions import ResultUnreadable, TaskSettingError
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -51,6 +55,74 @@ def test_pickles_in_base64_are_read_whatever_their_protocol(value: Any, protocol
 def test_a_function_can_be_pickled() -> None:
     serializer = PickleSerializer()
     assert serializer.deserialize(serializer.serialize(lambda: 42))() == 42
+
+
+def test_plain_values_are_pickled_as_python_pickles_them() -> None:
+    value = {"a": [1, 2.0, "x", None], "b": date(2030, 1, 1)}
+    assert PickleSerializer().serialize(value) == pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def test_cloudpickle_is_loaded_only_for_what_plain_pickles_cannot_hold() -> None:
+    code = """
+import sys
+from prefect.engine.serializers import PickleSerializer
+
+def mine(): return 42
+
+data = PickleSerializer().serialize({"a": [1, "x", ValueError("plain"), len]})
+PickleSerializer().deserialize(data)
+print("cloudpickle" in sys.modules)
+PickleSerializer().serialize(mine)
+print("cloudpickle" in sys.modules)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False", "True"]
+
+
+@given(json_values, st.data())
+def test_a_pickle_that_was_cut_or_has_something_behind_it_is_refused(value: Any, data: st.DataObject) -> None:
+    good = PickleSerializer().serialize(value)
+    cut = good[: data.draw(st.integers(0, len(good) - 1))]
+    for bad in (cut, good + b"\0", good + b"\n"):
+        with pytest.raises(Exception, match=r".*"):
+            PickleSerializer().deserialize(bad)
+
+
+SERIALIZERS: dict[str, tuple[Serializer, Any]] = {
+    "pickle": (PickleSerializer(), {"a": 1}),
+    "json": (JSONSerializer(), {"a": 1}),
+    "datetime": (DateTimeSerializer(), datetime(2030, 1, 1, tzinfo=UTC)),
+    "csv": (PandasSerializer("csv"), table),
+    "pandas pickle": (PandasSerializer("pickle"), table),
+    **{
+        format: (CompressedSerializer(JSONSerializer(), format=format), {"a": 1})
+        for format in ("bz2", "gzip", "lzma", "zlib")
+    },
+}
+
+
+@pytest.mark.parametrize("name", SERIALIZERS)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00garbage", bytes(100)], ids=["nothing", "garbage", "zeros"])
+def test_foreign_bytes_are_no_value_of_any_serializer(tmp_path: Path, name: str, content: bytes) -> None:
+    if (name, content) == ("csv", bytes(100)):
+        pytest.skip("A line of zeros is the head of a table without rows.")
+    (tmp_path / "x").write_bytes(content)
+
+    with pytest.raises(ResultUnreadable, match=f"{tmp_path}/x"):
+        LocalResult(tmp_path, serializer=SERIALIZERS[name][0]).read("x")
+
+
+@pytest.mark.parametrize("name", SERIALIZERS)
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data[:5] + b"?" + data[6:]], ids=["cut", "changed"]
+)
+def test_damaged_bytes_are_noticed_whatever_the_serializer(tmp_path: Path, name: str, damage: Any) -> None:
+    serializer, value = SERIALIZERS[name]
+    written = LocalResult(tmp_path, location="x", serializer=serializer).write(value)
+    (tmp_path / "x").write_bytes(damage((tmp_path / "x").read_bytes()))
+
+    with pytest.raises(ResultUnreadable):
+        written.read(str(written.location))
 
 
 def test_json_refuses_other_values() -> None:

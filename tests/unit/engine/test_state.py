@@ -19,6 +19,7 @@ from prefect.engine.state import (
     Cancelled,
     Cancelling,
     ClientFailed,
+    Crashed,
     Failed,
     Finished,
     Looped,
@@ -63,6 +64,7 @@ NATURE: dict[type[State], str] = {
     Failed: "finished failed",
     TimedOut: "finished failed",
     TriggerFailed: "finished failed",
+    Crashed: "finished failed",
     ValidationFailed: "finished failed",
 }
 PREDICATES = sorted({word for words in NATURE.values() for word in words.split()})
@@ -89,6 +91,7 @@ COLORS = {
     Failed: "#eb0000",
     TimedOut: "#ff4e33",
     TriggerFailed: "#ff5131",
+    Crashed: "#b00050",
     ValidationFailed: "#ff5131",
 }
 

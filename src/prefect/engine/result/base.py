@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from string import Formatter
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, NamedTuple, NoReturn, Self, TypeAlias
 
 from prefect.engine.serializers import PickleSerializer, Serializer
 from prefect.exceptions import ResultNotImplementedError, TaskSettingError, TaskSettingTypeError
@@ -32,6 +32,13 @@ Location: TypeAlias = str | os.PathLike[str] | Callable[..., str] | None
 
 PICKLE = PickleSerializer()
 """The serializer of every result that names none: it has no settings, so one is enough for all."""
+
+
+class Stored(NamedTuple):
+    """What was stored: reading compares it with what it finds."""
+
+    size: int
+    digest: str
 
 
 class Result:
@@ -69,6 +76,15 @@ class Result:
     def exists(self, location: str, **kwargs: Any) -> bool:
         """Whether a value is stored at a location; with `kwargs` the location is a template to fill first."""
         cannot(self, "look for")
+
+    def read_again(self, known: Result) -> Result:
+        """The stored value of another result, read as this one reads."""
+        return self.read(known.location or "")
+
+    @property
+    def stored(self) -> Stored | None:
+        """Size and digest of what is stored at the location, where they are known."""
+        return None
 
     @property
     def default_location(self) -> str:

@@ -6,19 +6,35 @@ nothing, whenever the writer dies.
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
-from errno import ENOENT
 from typing import Any
 from uuid import uuid4
 
 from prefect.configuration import config
-from prefect.engine.result.base import Result, fill
-from prefect.exceptions import PrefectException
+from prefect.engine.result.stored import StoredResult
 from prefect.utilities.files import write_file
 
+FULL = "There is no room left: free some, or choose another `dir`."
+FORBIDDEN = "Give this user the right to use the file and its directory, or choose another `dir`."
+IN_THE_WAY = "A file is where a directory has to be, or the other way round: choose another location."
 
-class LocalResult(Result):
+ADVICE = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EFBIG: "The value is larger than a file may be here: split it, compress it, or choose another `dir`.",
+    errno.EACCES: FORBIDDEN,
+    errno.EPERM: FORBIDDEN,
+    errno.EROFS: FORBIDDEN,
+    errno.EISDIR: IN_THE_WAY,
+    errno.ENOTDIR: IN_THE_WAY,
+    errno.EEXIST: IN_THE_WAY,
+    errno.ENAMETOOLONG: "The name is longer than the system allows: shorten the location.",
+}
+
+
+class LocalResult(StoredResult):
     """Keeps values in files.
 
     Args:
@@ -38,42 +54,30 @@ class LocalResult(Result):
         moment = datetime.now(UTC).strftime("%Y-%m-%dt%H-%M-%S-%f")
         return f"prefect-result-{moment}-{uuid4().hex[:8]}"
 
-    def read(self, location: str) -> Result:
-        """The value in a file, as a new result."""
-        new = self.at(location)
-        path = self.path(location)
-        new.value = self.value_of(path, content(path))
-        return new
+    def fetch(self, location: str) -> bytes | None:
+        """The bytes of a file."""
+        try:
+            with open(self.path(location), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
 
-    def write(self, value_: Any, **kwargs: Any) -> Result:
-        """Store a value in the file that the location names; the new result has its absolute path."""
-        new = self.from_value(value_)
-        path = os.path.abspath(self.path(self.locate(kwargs)))
-        write_file(path, self.serializer.serialize(value_))
-        return new.at(path)
+    def put(self, location: str, data: bytes) -> None:
+        """Put a file in place, with the directories it needs."""
+        write_file(self.path(location), data)
 
-    def exists(self, location: str, **kwargs: Any) -> bool:
-        """Whether there is a file at a location; with `kwargs` the location is a template to fill first."""
-        return os.path.isfile(self.path(fill(location, kwargs) if kwargs else location))
+    def holds(self, location: str) -> bool:
+        """Whether there is a file."""
+        return os.path.isfile(self.path(location))
+
+    def address(self, location: str) -> str:
+        """The absolute path of a location."""
+        return os.path.abspath(self.path(location))
 
     def path(self, location: str) -> str:
         return os.path.join(self.dir, location)
 
-    def value_of(self, path: str, data: bytes) -> Any:
-        try:
-            return self.serializer.deserialize(data)
-        except Exception as error:
-            raise PrefectException(
-                f"The file {path!r} does not hold a value that {self.serializer!r} can read "
-                f"({type(error).__name__}: {error}); if it is damaged, delete it to have the value made again"
-            ) from error
-
-
-def content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            ENOENT, "No result is stored in this file; check the location and `dir`", path
-        ) from error
+    def advice(self, error: Exception) -> str:
+        """What to do about an error of the file system."""
+        number = error.errno if isinstance(error, OSError) else None
+        return ADVICE.get(number or 0) or super().advice(error)

@@ -1,0 +1,230 @@
+"""How work gets into the hands of an executor, and what comes back: as it is, or as bytes.
+
+| hands | arguments and values | maps |
+|---|---|---|
+| `Near`: this process | handed over as they are | one map after the other |
+| `Far`: other processes | pickled here, see `prefect.engine.parcels` | by lane: each index through all of them |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from uuid import uuid4
+
+from prefect.configuration import config
+from prefect.core.task import NO_TAGS, Task
+from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
+from prefect.engine.mapping import Source, Whole, part_of
+from prefect.engine.parcels import Chunk, Parcel, Stage, Template, bare, run_lanes, run_single
+from prefect.engine.reporting import SILENT
+from prefect.engine.state import Failed, State
+from prefect.engine.task_runner import TaskRunner
+from prefect.exceptions import PrefectException
+from prefect.executors.base import Executor
+from prefect.utilities.pickling import why_unpicklable
+from prefect.utilities.serialization import dumps, loads
+
+if TYPE_CHECKING:
+    from prefect.core.edge import Edge
+
+Facts = Mapping[str, Any] | None
+
+
+class MappedTask(NamedTuple):
+    """A mapped task whose children are to run.
+
+    Attributes:
+        runner: its runner.
+        facts: what to add to the context of its runs.
+        sources: for each edge, where the children find their upstream states.
+        origins: for each edge, which task of the lane it comes from, by position; None for the others.
+        width: how many children it has.
+        kept: do tasks outside the lane read its values?
+    """
+
+    runner: TaskRunner
+    facts: Facts
+    sources: Sequence[tuple[Edge, Source]]
+    origins: Sequence[int | None]
+    width: int
+    kept: bool
+
+
+class Outcome(NamedTuple):
+    """What came of some work.
+
+    Attributes:
+        lanes: for each index, the states of the tasks of the lane; for a task that is not mapped, its state alone.
+        seconds: how long it took.
+        interrupted: did Ctrl-C arrive meanwhile?
+    """
+
+    lanes: Sequence[Sequence[State | None]]
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+class CannotTravel(Exception):
+    """Something that a task needs cannot be sent to where it would run."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state.message)
+        self.state = state
+
+
+class Hands(Protocol):
+    """Gives work to an executor."""
+
+    def task(self, runner: TaskRunner, facts: Facts, upstream: Mapping[Edge, State], given: State | None) -> Any:
+        """Begin the run of a task that is not mapped; the future of the executor."""
+
+    def children(
+        self, lane: Sequence[int], tasks: Sequence[MappedTask], indices: Sequence[int], given: Sequence[State | None]
+    ) -> Any:
+        """Begin the runs of some children; the future of the executor."""
+
+    def outcome(self, value: Any) -> Outcome:
+        """What came of it, from the value of the future."""
+
+
+def hands_for(executor: Executor, flow_facts: dict[str, Any]) -> Hands:
+    return Far(executor, flow_facts) if executor.distant else Near(executor, flow_facts)
+
+
+def about(task: Task, index: int | None = None) -> dict[str, Any]:
+    """What an executor is told of the work."""
+    return {
+        "task_name": task.name,
+        "task_tags": task._tags or NO_TAGS,
+        "task_index": index,
+        "timeout": task.timeout or None,
+    }
+
+
+class Near:
+    """Gives work to hands in this process."""
+
+    def __init__(self, executor: Executor, flow_facts: dict[str, Any]) -> None:
+        self.executor = executor
+        self.flow_facts = flow_facts
+
+    def task(self, runner: TaskRunner, facts: Facts, upstream: Mapping[Edge, State], given: State | None) -> Any:
+        extra = about(runner.task)
+        return self.executor.submit(run_task, runner, self.flow_facts, facts, upstream, given, extra_context=extra)
+
+    def children(
+        self, lane: Sequence[int], tasks: Sequence[MappedTask], indices: Sequence[int], given: Sequence[State | None]
+    ) -> Any:
+        [(runner, facts, sources, *_)] = tasks
+        extra = about(runner.task, indices[0])
+        return self.executor.submit(
+            run_children, runner, self.flow_facts, facts, sources, indices, given, extra_context=extra
+        )
+
+    def outcome(self, value: Any) -> Outcome:
+        if isinstance(value, State):
+            return Outcome([[value]])
+        assert isinstance(value, ChildrenOutcome)
+        return Outcome([[state] for state in value.states], value.seconds, value.interrupted)
+
+
+class Far:
+    """Gives work to hands in other processes."""
+
+    def __init__(self, executor: Executor, flow_facts: dict[str, Any]) -> None:
+        self.executor = executor
+        self.flow_facts = flow_facts
+        self._bare: dict[Task, Task] = {}
+        self._templates: dict[tuple[int, ...], tuple[str, Any]] = {}
+
+    # --- a task that is not mapped -----------------------------------------------------------------------------------
+
+    def task(self, runner: TaskRunner, facts: Facts, upstream: Mapping[Edge, State], given: State | None) -> Any:
+        light = {self._light(edge): state for edge, state in upstream.items()}
+        job = packed(runner.task, (sent(runner), self._facts_for(runner.task), facts, light, given))
+        return self.executor.submit(run_single, job, extra_context=about(runner.task))
+
+    # --- children ----------------------------------------------------------------------------------------------------
+
+    def children(
+        self, lane: Sequence[int], tasks: Sequence[MappedTask], indices: Sequence[int], given: Sequence[State | None]
+    ) -> Any:
+        first = tasks[0].runner.task
+        key, template = self._template(tuple(lane), tasks)
+        chunk = packed(first, Chunk(indices, [self._parts(each, indices) for each in tasks], given))
+        return self.executor.submit(run_lanes, key, template, chunk, extra_context=about(first, indices[0]))
+
+    def _template(self, lane: tuple[int, ...], tasks: Sequence[MappedTask]) -> tuple[str, Any]:
+        if lane not in self._templates:
+            stages = [self._stage(each) for each in tasks]
+            first = tasks[0].runner.task
+            data = packed(first, Template(stages, self._facts_for(*(each.runner.task for each in tasks))))
+            self._templates[lane] = uuid4().hex, self.executor.share(data)
+        return self._templates[lane]
+
+    def _stage(self, each: MappedTask) -> Stage:
+        return Stage(
+            runner=sent(each.runner),
+            facts=each.facts,
+            edges=[self._light(edge) for edge, _ in each.sources],
+            wholes=[source if isinstance(source, Whole) else None for _, source in each.sources],
+            inner=each.origins,
+            width=each.width,
+            kept=each.kept or not config.engine.release_values,
+        )
+
+    def _parts(self, each: MappedTask, indices: Sequence[int]) -> list[Source | None]:
+        """What the children get, where it is not the same for all and does not come from the lane itself."""
+        there = indices if indices[-1] < each.width else [index for index in indices if index < each.width]
+        return [
+            None if isinstance(source, Whole) or origin is not None else part_of(source, there)
+            for (_, source), origin in zip(each.sources, each.origins, strict=True)
+        ]
+
+    # --- what both need ----------------------------------------------------------------------------------------------
+
+    def _light(self, edge: Edge) -> Edge:
+        """An edge without the code of the task before it."""
+        upstream = bare(edge.upstream_task, self._bare)
+        return type(edge).join(upstream, edge.downstream_task, edge.key, edge.mapped, edge.flattened)
+
+    def _facts_for(self, *tasks: Task) -> dict[str, Any]:
+        """The context of the flow run, with no more of the cache than these tasks can use."""
+        facts = dict(self.flow_facts)
+        cache = facts.pop("caches", None)
+        if cache is not None and any(task.cache_for is not None for task in tasks):
+            facts["caches"] = cache
+        return facts
+
+    def outcome(self, value: Any) -> Outcome:
+        if isinstance(value, bytes):
+            return Outcome([[loads(value)]])
+        parcels = [loads(each) for each in value]
+        lanes = [each.states if isinstance(each, Parcel) else [each] for each in parcels]
+        seconds = [each.seconds for each in parcels if isinstance(each, Parcel)]
+        return Outcome(lanes, max(seconds, default=0.0))
+
+
+def sent(runner: TaskRunner) -> TaskRunner:
+    """A runner as it travels: workers tell nobody but the driver."""
+    if runner.reporter is not SILENT:
+        runner.reporter = SILENT
+    return runner
+
+
+def packed(task: Task, what: Any) -> bytes:
+    """The bytes of something that goes to a worker.
+
+    Raises:
+        CannotTravel: it cannot be pickled; the state of the task says where the culprit is.
+    """
+    try:
+        return dumps(what)
+    except Exception as error:
+        reason = why_unpicklable(task, task.name) or why_unpicklable(what, "inputs") or str(error)
+        message = (
+            f"{task!r} cannot be sent to a worker: {reason}. Make it inside `run`, or use a resource manager; "
+            "`flow.check()` finds such things before a run."
+        )
+        raise CannotTravel(Failed(message, result=PrefectException(message))) from error
