@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -71,7 +73,31 @@ class Pair(Threads):
         return 2
 
 
-EXECUTORS = [LocalExecutor, Threads, Patient, Pair]
+class Distant(Executor):
+    """Behaves as if its hands were in another process, only that they are not: all that travels is bytes."""
+
+    distant = True
+
+    def submit(
+        self, fn: Callable[..., Any], *args: Any, extra_context: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        try:
+            value = fn(*args, **kwargs)
+            return None, list(value) if inspect.isgenerator(value) else value
+        except Exception as error:
+            return error, None
+
+    def wait(self, futures: Any) -> Any:
+        if isinstance(futures, dict):
+            return {key: self.wait(value) for key, value in futures.items()}
+        if isinstance(futures, tuple) and len(futures) == 2 and (futures[0] is None or futures[1] is None):
+            if futures[0] is not None:
+                raise futures[0]
+            return futures[1]
+        return type(futures)(map(self.wait, futures)) if isinstance(futures, list | tuple | set) else futures
+
+
+EXECUTORS = [LocalExecutor, Threads, Patient, Pair, Distant]
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -276,18 +302,23 @@ def test_a_single_pass_leaves_retries_to_the_next(executor: Executor) -> None:
     assert [type(child) for child in state.result[tried].map_states] == [Retrying, Retrying]
 
 
-def test_state_handlers_see_every_change(executor: Executor) -> None:
-    seen: list[str] = []
+def test_state_handlers_see_every_change(executor: Executor, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
 
     def note(obj: Task, old: State, new: State) -> None:
-        seen.append(f"{context.task_full_name}: {type(old).__name__} to {type(new).__name__}")
+        with seen.open("a") as file:
+            file.write(f"{context.task_full_name}: {type(old).__name__} to {type(new).__name__}\n")
 
     with Flow("f") as flow:
         add.copy(state_handlers=[note]).map([1])
 
     flow.run(executor=executor)
 
-    assert seen == ["add: Pending to Mapped", "add[0]: Pending to Running", "add[0]: Running to Success"]
+    assert seen.read_text().splitlines() == [
+        "add: Pending to Mapped",
+        "add[0]: Pending to Running",
+        "add[0]: Running to Success",
+    ]
 
 
 def test_ctrl_c_in_a_task_ends_the_run(executor: Executor) -> None:

@@ -153,7 +153,9 @@ class Far:
         first = tasks[0].runner.task
         key, template = self._template(tuple(lane), tasks)
         chunk = packed(first, Chunk(indices, [self._parts(each, indices) for each in tasks], given))
-        return self.executor.submit(run_lanes, key, template, chunk, extra_context=about(first, indices[0]))
+        return self.executor.submit(
+            run_lanes, key, len(indices), template, chunk, extra_context=about(first, indices[0])
+        )
 
     def _template(self, lane: tuple[int, ...], tasks: Sequence[MappedTask]) -> tuple[str, Any]:
         if lane not in self._templates:
@@ -200,10 +202,8 @@ class Far:
     def outcome(self, value: Any) -> Outcome:
         if isinstance(value, bytes):
             return Outcome([[loads(value)]])
-        parcels = [loads(each) for each in value]
-        lanes = [each.states if isinstance(each, Parcel) else [each] for each in parcels]
-        seconds = [each.seconds for each in parcels if isinstance(each, Parcel)]
-        return Outcome(lanes, max(seconds, default=0.0))
+        parcels: list[Parcel] = [loads(each) for each in value]
+        return Outcome([each.states for each in parcels], parcels[-1].seconds if parcels else 0.0)
 
 
 def sent(runner: TaskRunner) -> TaskRunner:

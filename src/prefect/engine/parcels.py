@@ -25,7 +25,7 @@ from prefect.core.task import Task
 from prefect.engine.jobs import run_task
 from prefect.engine.mapping import Source, Whole
 from prefect.engine.result.released import let_go
-from prefect.engine.state import Failed, State, Success
+from prefect.engine.state import Failed, State, Success, can_travel
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import PrefectException
 from prefect.utilities.context import pop, top
@@ -83,7 +83,7 @@ class Parcel(NamedTuple):
     """What the children with one index came to.
 
     Attributes:
-        states: of the first stage, and of those that could run behind it; None where a stage has no such child.
+        states: of the first stage, and of those that could run behind it; None where a child did not run.
         seconds: since the work on the chunk began.
     """
 
@@ -103,14 +103,14 @@ def run_single(job: bytes) -> bytes:
     return pack(run_task(runner, flow_facts, facts, upstream, given))
 
 
-def run_lanes(key: str, template: bytes, chunk: bytes) -> Iterator[bytes]:
-    """Run some children of a lane, index after index; what each index came to, packed, as soon as it is over."""
+def run_lanes(key: str, count: int, template: bytes, chunk: bytes) -> Iterator[bytes]:
+    """Run `count` children of a lane, index after index; what each came to, packed, as soon as it is over."""
     begun = perf_counter()
     try:
         stages, flow_facts = TEMPLATES.get(key, template)
         indices, sources, given = loads(chunk)
     except Exception as error:
-        yield dumps(unreadable(error))
+        yield from [dumps(Parcel([unreadable(error)], 0.0))] * count
         return
     for index, state in zip(indices, given, strict=True):
         token = top.set((flow_facts, None, True))  # what this process knew before is of other runs
@@ -202,12 +202,10 @@ TEMPLATES = Templates()
 
 def pack(state: State) -> bytes:
     """A state as bytes that can be read back; one that cannot travel becomes a failure that says why."""
-    note_origin(state.result)
+    if state.is_failed() and isinstance(state.result, BaseException):
+        state.result = travelling(state.result)
     try:
-        data = dumps(state)
-        if not state.is_successful():
-            loads(data)  # many exceptions can be pickled but not be read back
-        return data
+        return dumps(state)
     except Exception as error:
         return dumps(untravelled(state, error))
 
@@ -221,26 +219,20 @@ def pack_lane(states: Sequence[State | None], seconds: float) -> bytes:
     return dumps(Parcel([None if state is None else loads(pack(state)) for state in states], seconds))
 
 
-def note_origin(error: Any) -> None:
-    """Write down where an exception comes from: its traceback does not travel."""
-    if isinstance(error, BaseException) and error.__traceback__ is not None:
+def travelling(error: BaseException) -> BaseException:
+    """An exception with a note of where it comes from, as its traceback stays behind; or a stand-in for it."""
+    if error.__traceback__ is not None:
         error.add_note("On the worker:\n" + "".join(traceback.format_tb(error.__traceback__)).rstrip())
+    if can_travel(error):
+        return error
+    return PrefectException(f"{error!r}, which cannot be pickled. " + "\n".join(getattr(error, "__notes__", [])))
 
 
 def untravelled(state: State, error: Exception) -> State:
-    """What takes the place of a state that cannot travel."""
-    if isinstance(state.result, BaseException):
-        state.result = stand_in(state.result)
-        return state
-    reason = why_unpicklable(state.result) or str(error)
-    message = f"The value that the task returned cannot travel from its worker: {reason}"
+    """What takes the place of a state whose value cannot travel."""
+    reason = why_unpicklable(state.result, "the value") or str(error)
+    message = f"What the task returned cannot travel from its worker: {reason}."
     return Failed(message, result=PrefectException(message))
-
-
-def stand_in(error: BaseException) -> PrefectException:
-    """An exception that can travel, for one that cannot."""
-    trace = "".join(traceback.format_exception(error))
-    return PrefectException(f"{error!r}, which cannot be pickled; it came from\n{trace}")
 
 
 def unreadable(error: Exception) -> State:

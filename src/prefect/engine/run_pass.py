@@ -250,9 +250,10 @@ class Pass:
         self.interrupted = self.interrupted or outcome.interrupted
         lane = (node, *instruction.lane)
         for index, states in zip(instruction.indices, outcome.lanes, strict=False):
-            for number, state in reversed(list(zip(lane, states, strict=False))):  # so that nobody begins those behind
-                if state is not None:
-                    scheduler.child_ended(number, index, state)
+            if instruction.lane:
+                scheduler.lane_ended(lane, index, states)
+            else:
+                scheduler.child_ended(node, index, states[0])  # type: ignore[arg-type]
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
 
     def _next_size(self, node: int, count: int, seconds: float) -> int:
@@ -278,7 +279,8 @@ class Pass:
             LOGGER.warning("%s; %d children of %r run again, one by one.", lost.reason, len(indices), node.task)
             self.scheduler.again(node.number, indices, alone=True)
         elif indices:
-            self.scheduler.again(node.number, indices[1:])
+            if indices[1:]:
+                self.scheduler.again(node.number, indices[1:])
             self._blame(node, indices[0], lost)
 
     def _blame(self, node: Node, index: int, lost: Lost) -> None:

@@ -14,7 +14,7 @@ waiting ──last edge reports──▶ ready ──next()──▶ at work ─
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -271,8 +271,15 @@ class Scheduler:
         if not children.left:
             self._report(self.plan.after_end.get(number, ()))
 
-    def child_ended(self, number: int, index: int, state: State) -> None:
-        """A child came to a state."""
+    def lane_ended(self, numbers: Iterable[int], index: int, states: Iterable[State | None]) -> None:
+        """The children with one index, of map behind map, came to these states; None where one did not run."""
+        came = [(number, state) for number, state in zip(numbers, states, strict=False) if state is not None]
+        there = frozenset(number for number, _ in came)
+        for number, state in came:
+            self.child_ended(number, index, state, there)
+
+    def child_ended(self, number: int, index: int, state: State, together: Collection[int] = ()) -> None:
+        """A child came to a state; those of the same index in the tasks `together` did so in the same go."""
         children = self.children[number]
         children.states[index] = state
         if type(state) is not Success and not state.is_finished():
@@ -280,7 +287,7 @@ class Scheduler:
             return
         children.left -= 1
         for follower in children.followers:
-            if follower in self.children:
+            if follower in self.children and follower not in together:
                 self._follow(follower, index)
         if not children.left:
             self._report(self.plan.after_end.get(number, ()))

@@ -259,7 +259,8 @@ class State:
         plain: Any
         slots: dict[str, Any]
         plain, slots = object.__getstate__(self)  # type: ignore[misc]
-        value = self.result
+        held = self._held
+        value = held.value if type(held) is Result else held
         if isinstance(value, BaseException) and not can_travel(value):
             slots["_held"] = (
                 f"The exception {value!r} cannot be pickled, so only this description of it was sent on. "

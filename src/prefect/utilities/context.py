@@ -169,11 +169,9 @@ class Context(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"<Context: {sorted(self)}>"
 
-    def __reduce__(self) -> Any:
-        raise TypeError(
-            "prefect.context cannot be pickled: it belongs to one run. "
-            "Use `import prefect` and `prefect.context` inside the task instead of importing `context` outside it."
-        )
+    def __reduce__(self) -> str:
+        """It travels by its name: on a worker it is the context of the run there."""
+        return "context"
 
     def to_dict(self) -> dict[str, Any]:
         """All keys and values, innermost first, as a plain dictionary."""
