@@ -12,7 +12,7 @@ the value that fits is found at once among a million others.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -36,6 +36,7 @@ class Recipe:
         inputs: a digest of each input; None for one that no other process can recognize.
         parameters: a digest of each parameter of the flow run, likewise.
         code: a digest of each part of the task's code; None if tasks share their values whatever their code.
+        code_digest: one digest of them all, likewise.
         place: where the task stands in its flow.
         map_index: which child of a mapped task.
     """
@@ -43,6 +44,7 @@ class Recipe:
     inputs: Digests = field(default_factory=dict)
     parameters: Digests = field(default_factory=dict)
     code: Mapping[str, str] | None = None
+    code_digest: str | None = None
     place: str | None = None
     map_index: int | None = None
 
@@ -57,6 +59,7 @@ def recipe_of(state: Cached) -> Recipe:
         inputs=state.hashed_inputs or {},
         parameters=parameters,
         code=facts.get("code"),
+        code_digest=facts.get("code_digest"),
         place=facts.get("place"),
         map_index=facts.get("map_index"),
     )
@@ -74,13 +77,15 @@ def fingerprint(recipe: Recipe, compared: Compared) -> Hashable:
     return (
         chosen(recipe.inputs, compared.inputs),
         chosen(recipe.parameters, compared.parameters),
-        None if recipe.code is None else tuple(sorted(recipe.code.items())),
+        recipe.code_digest,
         None if compared.inputs is None else (recipe.place, recipe.map_index),
     )
 
 
 def chosen(values: Digests, names: frozenset[str] | None) -> Hashable:
-    return tuple(sorted((name, code) for name, code in values.items() if names is None or name in names))
+    if names is None:
+        return tuple(sorted(values.items()))
+    return tuple(sorted((name, code) for name, code in values.items() if name in names)) if names else ()
 
 
 class Shelf:
@@ -142,6 +147,9 @@ class Cache(Protocol):
     def add(self, key: str, state: Cached) -> bool:
         """Keep a state for later runs. False if it is there already."""
 
+    def only(self, keys: Iterable[str]) -> Cache:
+        """The same cache as far as these keys go, to be sent to a worker."""
+
 
 class MemoryCache:
     """Keeps cached states for later runs of this process."""
@@ -154,3 +162,8 @@ class MemoryCache:
 
     def add(self, key: str, state: Cached) -> bool:
         return self._shelves.setdefault(key, Shelf()).add(state)
+
+    def only(self, keys: Iterable[str]) -> MemoryCache:
+        new = MemoryCache()
+        new._shelves = {key: self.shelf(key) for key in keys}
+        return new

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from prefect.engine.cache_validators import Compared, compared, never_use
 from prefect.engine.result.base import Result
 from prefect.engine.state import Cached, State, Success
 from prefect.exceptions import ResultMissing, ResultUnreadable
-from prefect.utilities.code import Code, code_of
+from prefect.utilities.code import code_of
 from prefect.utilities.context import context, lookup
 from prefect.utilities.datetimes import utcnow
 
@@ -71,28 +70,27 @@ class Order(NamedTuple):
     why: str | None = None
 
 
-def order_of(task: Task, inputs: Mapping[str, Any], code: Code | None, place: str | None) -> Order:
+def order_of(task: Task, inputs: Mapping[str, Any], made: Making) -> Order:
     """What a run asks of the cache.
 
     Args:
         task: the task.
         inputs: the arguments of its run.
-        code: the parts of its code; None if the task shares its values on purpose.
-        place: where it stands in the flow, likewise.
+        made: what is the same for all its runs.
     """
     recipe = Recipe(
         inputs=digests(inputs),
         parameters=digests(lookup("parameters") or {}),
-        code=None if code is None else code.parts,
-        place=place,
+        code=made.code,
+        code_digest=made.code_digest,
+        place=made.place,
         map_index=lookup("map_index"),
     )
     what = compared(task.cache_validator)
-    unstable = [] if code is None else [f"`{name}` in its code" for name in code.unstable]
-    unstable += unknown_inputs(recipe, what)
+    unstable = [*made.unstable, *unknown_inputs(recipe, what)]
     if unstable:
         say_once(task, f"%r is not cached: {listing(unstable)} cannot be recognized in another run")
-    return Order(cache_key(task), recipe, what, unstable)
+    return Order(made.key, recipe, what, unstable)
 
 
 def say_once(task: Task, message: str) -> None:
@@ -125,12 +123,33 @@ def cache_key(task: Task) -> str:
     return f"{getattr(task.run, '__qualname__', type(task).__qualname__)}:{task.name}"
 
 
-def code_parts(task: Task) -> Code | None:
-    """What the value of a task depends on besides its inputs: its code, and the attributes it was made with."""
+class Making(NamedTuple):
+    """What the values of a task depend on besides its inputs: the same for all its runs in a flow run.
+
+    Attributes:
+        key: what tasks must have in common to share cached values.
+        code: a digest of each part of its code; None if the task shares its values on purpose.
+        code_digest: one digest of them all, likewise.
+        unstable: the parts that cannot be recognized, in words.
+        place: where it stands in the flow.
+    """
+
+    key: str
+    code: Mapping[str, str] | None = None
+    code_digest: str | None = None
+    unstable: Sequence[str] = ()
+    place: str | None = None
+
+
+def making_of(task: Task, place: Callable[[], str] | None = None) -> Making:
+    """What the values of a task depend on: its code, the attributes it was made with, and its place, if it has one."""
+    key = cache_key(task)
     if task.cache_key:
-        return None
+        return Making(key)
     attributes = {name: value for name, value in vars(task).items() if is_own(name)}
-    return code_of(attributes.pop("run", type(task)), **attributes)
+    code = code_of(attributes.pop("run", type(task)), **attributes)
+    unstable = [f"`{name}` in its code" for name in code.unstable]
+    return Making(key, code.parts, code.digest, unstable, None if place is None else place())
 
 
 def is_own(name: str) -> bool:
@@ -248,8 +267,9 @@ def taken(found: Cached, why: str) -> Cached:
     """The state of a run that took a cached value."""
     until = found.cached_result_expiration
     limit = "" if until is None else f"; it may be used until {until:%Y-%m-%d %H:%M:%S} UTC"
-    state = copy(found)
-    state.message = f"Taken from the cache: {why}{limit}."
+    state = Cached.made(found._held, f"Taken from the cache: {why}{limit}.", found._facts)
+    state.cached_parameters, state.hashed_inputs = found.cached_parameters, found.hashed_inputs
+    state.cached_result_expiration, state.made_from = found.cached_result_expiration, found.made_from
     return state
 
 
@@ -268,6 +288,7 @@ def to_cache(task: Task, state: State, order: Order) -> State:
         cached_result_expiration=utcnow() + (task.cache_for or timedelta(0)),
         made_from={
             "code": recipe.code,
+            "code_digest": recipe.code_digest,
             "map_index": recipe.map_index,
             "parameters": recipe.parameters,
             "place": recipe.place,
@@ -275,7 +296,7 @@ def to_cache(task: Task, state: State, order: Order) -> State:
     )
 
 
-def remember(cache: Cache | None, task: Task, state: State) -> None:
+def remember(cache: Cache | None, task: Task, state: State | None) -> None:
     """Keep a cached state for later runs."""
     if cache is not None and isinstance(state, Cached) and task.cache_for is not None:
         cache.add(cache_key(task), state)

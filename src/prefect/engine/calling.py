@@ -8,8 +8,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import redirect_stdout
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import TextIOBase
 from types import FrameType
 from typing import Any, TextIO
@@ -37,12 +38,8 @@ def call(
         TaskTimeoutSignal: the call took longer.
     """
     if stdout is not None:
-        lines = LogLines(stdout)
-        try:
-            with redirect_stdout(lines):
-                return call(run, inputs, timeout)
-        finally:
-            lines.flush()
+        with prints_to(stdout):
+            return call(run, inputs, timeout)
     if inspect.iscoroutinefunction(run):
         return run_coroutine(limited(run(**inputs), timeout))
     if not timeout:
@@ -176,15 +173,72 @@ def background_loop() -> Any:
 # --- prints -----------------------------------------------------------------------------------------------------------
 
 
-class LogLines(TextIOBase):
-    """A text stream that logs each line written to it; blank lines are dropped.
+LINES: ContextVar[LogLines | None] = ContextVar("lines", default=None)
+"""Where what is printed here goes to: each thread and each task has its own."""
+
+
+@contextmanager
+def prints_to(logger: logging.Logger) -> Iterator[None]:
+    """In this block, log what this thread prints; what other threads print goes on to where it went."""
+    lines = LogLines(logger)
+    token = LINES.set(lines)
+    DIVIDER.enter()
+    try:
+        yield
+    finally:
+        DIVIDER.leave()
+        LINES.reset(token)
+        lines.flush()
+
+
+class Divider(TextIOBase):
+    """Stands in for `sys.stdout` while some thread has its prints logged, and sends each print to where it belongs.
 
     Attributes:
-        behind: the stream it took the place of, on which log lines still go to the terminal.
+        behind: the stream it took the place of.
     """
 
+    def __init__(self) -> None:
+        self.behind: TextIO = sys.stdout
+        self._lock = threading.Lock()
+        self._users = 0
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            if sys.stdout is not self:
+                self.behind = sys.stdout
+                sys.stdout = self
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and sys.stdout is self:
+                sys.stdout = self.behind
+
+    def _here(self) -> Any:
+        return LINES.get() or self.behind
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        return int(self._here().write(text))
+
+    def flush(self) -> None:
+        self.behind.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.behind, name)
+
+
+DIVIDER = Divider()
+
+
+class LogLines(TextIOBase):
+    """A text stream that logs each line written to it; blank lines are dropped."""
+
     def __init__(self, logger: logging.Logger) -> None:
-        self.behind: TextIO = getattr(sys.stdout, "behind", sys.stdout)
         self._logger = logger
         self._rest = ""
 
@@ -206,4 +260,8 @@ class LogLines(TextIOBase):
 
     def _log(self, line: str) -> None:
         if line.strip():
-            self._logger.info("%s", line)
+            token = LINES.set(None)  # the log itself may be written to the terminal
+            try:
+                self._logger.info("%s", line)
+            finally:
+                LINES.reset(token)

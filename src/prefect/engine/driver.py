@@ -17,10 +17,9 @@ from uuid import uuid4
 
 from prefect.core.graph import Graph
 from prefect.core.task import Task
-from prefect.engine import caching
 from prefect.engine.file_cache import default_cache
 from prefect.engine.flow_runner import FlowRunner
-from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State, Success
+from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow, wait_until
@@ -148,7 +147,6 @@ def run_once(
         if not isinstance(state.result, dict):
             return without_results(flow, state)
         known.update(state.result)
-        remember_caches(known, context)
         if state.is_finished() or not resume_some(known):
             return state
         continued = True
@@ -159,13 +157,6 @@ def without_results(flow: Graph, state: State) -> State:
     if state.result is None:
         state.result = {task: Pending("The task did not run.") for task in flow.tasks}
     return state
-
-
-def remember_caches(states: Mapping[Task, State], context: Mapping[str, Any]) -> None:
-    for task, state in states.items():
-        if type(state) is not Success and task.cache_for is not None:
-            for each in state.map_states if isinstance(state, Mapped) else (state,):
-                caching.remember(context["caches"], task, each)
 
 
 # --- pauses -----------------------------------------------------------------------------------------------------------

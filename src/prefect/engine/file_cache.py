@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -52,11 +52,22 @@ class FileCache(MemoryCache):
         return super().shelf(key)
 
     def add(self, key: str, state: Cached) -> bool:
-        new = super().add(key, state)
-        if new and is_stored(state):
-            with self._lock:
+        with self._lock:
+            self._read_news(key)  # a worker of ours may have written it
+            new = super().add(key, state)
+            if new and is_stored(state):
                 self._append(key, line_of(key, state))
         return new
+
+    def only(self, keys: Iterable[str]) -> FileCache:
+        new = FileCache(self.directory)
+        for key in keys:
+            new._shelves[key] = self.shelf(key)
+            new._read.update({key: self._read[key]} if key in self._read else {})
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, (self.directory, self._shelves, self._read)
 
     def path(self, key: str) -> str:
         if key not in self._paths:
@@ -111,6 +122,12 @@ class FileCache(MemoryCache):
         now = utcnow()
         kept = [state for state in reversed(shelf.newest()) if is_stored(state) and not expired(state, now)]
         write_file(self.path(key), b"".join(line_of(key, state) for state in kept))
+
+
+def restored(directory: str, shelves: dict[str, Shelf], read: dict[str, tuple[int, int]]) -> FileCache:
+    cache = FileCache(directory)
+    cache._shelves, cache._read = shelves, read
+    return cache
 
 
 def is_stored(state: Cached) -> bool:

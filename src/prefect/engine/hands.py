@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from prefect.configuration import config
 from prefect.core.task import NO_TAGS, Task
+from prefect.engine import caching
 from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
 from prefect.engine.mapping import Source, Whole, part_of
 from prefect.engine.parcels import Chunk, Parcel, Stage, Template, bare, run_lanes, run_single
@@ -195,8 +196,9 @@ class Far:
         """The context of the flow run, with no more of the cache than these tasks can use."""
         facts = dict(self.flow_facts)
         cache = facts.pop("caches", None)
-        if cache is not None and any(task.cache_for is not None for task in tasks):
-            facts["caches"] = cache
+        keys = [caching.cache_key(task) for task in tasks if task.cache_for is not None]
+        if cache is not None and keys:
+            facts["caches"] = cache.only(keys)
         return facts
 
     def outcome(self, value: Any) -> Outcome:

@@ -99,13 +99,18 @@ def sources_of(upstream_states: Mapping[Edge, State]) -> list[tuple[Edge, Source
 
 
 def source_of(edge: Edge, state: State) -> Source:
-    if not edge.mapped and isinstance(state, Mapped) and all(type(child) is Success for child in state.map_states):
+    if not edge.mapped and isinstance(state, Mapped) and plainly_successful(state.map_states):
         return Whole(Success.made(state.result))  # put together once, not for every child
     if not edge.mapped or not state.is_successful():
         return Whole(state)
     if isinstance(state, Mapped):
         return state.map_states
     return Elements(elements(state.result))
+
+
+def plainly_successful(children: Sequence[State]) -> bool:
+    """Do triggers see the same in one success as in these? Not if there are none: that says nothing at all."""
+    return bool(children) and all(type(child) is Success for child in children)
 
 
 def width(upstream_states: Mapping[Edge, State]) -> int:

@@ -29,7 +29,7 @@ from prefect.exceptions import TaskTimeoutSignal
 from prefect.executors.base import Executor, Lost
 from prefect.executors.local import LocalExecutor
 from prefect.tasks.core.constants import Constant
-from prefect.utilities.context import innermost
+from prefect.utilities.context import innermost, lookup
 from prefect.utilities.datetimes import utcnow, wait_until
 from prefect.utilities.logging import get_logger
 
@@ -245,6 +245,7 @@ class Pass:
             [[state]] = outcome.lanes
             assert state is not None
             scheduler.ended(node, state)
+            self._remember(instruction, outcome)
             return
         assert isinstance(instruction, RunChildren)
         self.interrupted = self.interrupted or outcome.interrupted
@@ -255,6 +256,18 @@ class Pass:
             else:
                 scheduler.child_ended(node, index, states[0])  # type: ignore[arg-type]
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
+        self._remember(instruction, outcome)
+
+    def _remember(self, instruction: RunTask | RunChildren, outcome: Outcome) -> None:
+        """Keep cached values that were made in another process; those made in this one are there already."""
+        if not self.executor.distant:
+            return
+        lane = (instruction.node, *instruction.lane) if isinstance(instruction, RunChildren) else (instruction.node,)
+        for position, number in enumerate(lane):
+            task = self.plan.nodes[number].task
+            if task.cache_for is not None:
+                for states in outcome.lanes:
+                    caching.remember(lookup("caches"), task, states[position])
 
     def _next_size(self, node: int, count: int, seconds: float) -> int:
         """How many children to give out at once: near the end fewer, so that all hands end together."""
@@ -321,8 +334,7 @@ class Pass:
         if node.task in self.constants:
             runner.constants = self.constants[node.task]
         if node.task.cache_for is not None:
-            runner.code = caching.code_parts(node.task)
-            runner.place = None if node.task.cache_key else self._lineages()[node.number]
+            runner.making = caching.making_of(node.task, lambda: self._lineages()[node.number])
         return runner
 
     def _lineages(self) -> Sequence[str]:

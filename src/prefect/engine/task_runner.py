@@ -50,7 +50,6 @@ from prefect.engine.state import (
 )
 from prefect.exceptions import TaskTimeoutSignal, UnmappableError
 from prefect.triggers import all_successful
-from prefect.utilities.code import Code
 from prefect.utilities.context import DERIVED, MISSING, context, innermost, lookup, pop, top
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.logging import RUN_FIELDS, RunLogger, emit
@@ -177,15 +176,13 @@ class TaskRunner(Runner):
     Attributes:
         constants: the arguments of `run` that are the same in every run.
         slug: the identifier of the task in its flow.
-        code: what the code of a task with a cache consists of.
-        place: where a task with a cache stands in its flow; see `prefect.engine.lineage`.
+        making: what the values of a task with a cache depend on besides its inputs.
         changed: the steps that a subclass overrides.
     """
 
     constants: Mapping[str, Any] = {}
     slug: str | None = None
-    code: Code | None = None
-    place: str | None = None
+    making: caching.Making | None = None
     changed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -268,7 +265,7 @@ class TaskRunner(Runner):
                 facts.pop("resume", None)
                 facts.pop(ORDER, None)
                 state = Pending("Ready for the next turn of the loop.")
-            if self.needs.cached:
+            if self.needs.cached and type(state) is Cached and ORDER in facts and facts[ORDER].why is not None:
                 caching.remember(lookup("caches"), task, state)
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
@@ -469,8 +466,8 @@ class TaskRunner(Runner):
             return None
         facts = innermost()
         if ORDER not in facts:
-            code = self.code if self.slug is not None else caching.code_parts(self.task)
-            facts[ORDER] = caching.order_of(self.task, inputs, code, self.place)
+            self.making = self.making or caching.making_of(self.task)
+            facts[ORDER] = caching.order_of(self.task, inputs, self.making)
         order: caching.Order = facts[ORDER]
         return order
 

@@ -29,6 +29,11 @@ class Code(NamedTuple):
     parts: dict[str, str]
     unstable: list[str]
 
+    @property
+    def digest(self) -> str | None:
+        """One digest of all parts, or None if something has no stable digest."""
+        return None if self.unstable else digest(self.parts)
+
 
 def code_of(function: Any, **values: Any) -> Code:
     """The parts of a function or class, together with values that belong to it, by name."""
@@ -41,8 +46,7 @@ def code_of(function: Any, **values: Any) -> Code:
 
 def code_digest(function: Callable[..., Any]) -> str | None:
     """The digest of a function, or None if something it depends on has no stable digest."""
-    parts, unstable = code_of(function)
-    return None if unstable else digest(parts)
+    return code_of(function).digest
 
 
 def package_of(function: Any) -> str:

@@ -29,8 +29,8 @@ from prefect.engine.cache_validators import (
 from prefect.engine.results import LocalResult
 from prefect.engine.state import Cached, Skipped, Success
 from prefect.exceptions import TaskSettingError
-from prefect.utilities.code import Code
 from prefect.utilities.configuration import set_temporary_config
+from prefect.utilities.hashing import digest
 
 HOUR = timedelta(hours=1)
 PAST, FUTURE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -391,7 +391,11 @@ def test_a_flow_that_runs_in_two_processes_does_its_work_once(tmp_path):
 names = st.sampled_from("abc")
 codes = st.dictionaries(names, st.sampled_from(["1", "2"]), max_size=3)
 recipes = st.builds(
-    Recipe, inputs=codes, parameters=codes, code=st.none() | codes, place=st.sampled_from("pq"), map_index=st.none()
+    lambda code, **fields: Recipe(code=code, code_digest=None if code is None else digest(code), **fields),
+    code=st.none() | codes,
+    inputs=codes,
+    parameters=codes,
+    place=st.sampled_from("pq"),
 )
 choices = st.builds(
     Compared, st.none() | st.frozensets(names, max_size=2), st.none() | st.frozensets(names, max_size=2)
@@ -399,7 +403,13 @@ choices = st.builds(
 
 
 def state_of(recipe: Recipe, **fields: Any) -> Cached:
-    made_from = {"code": recipe.code, "parameters": recipe.parameters, "place": recipe.place, "map_index": None}
+    made_from = {
+        "code": recipe.code,
+        "code_digest": recipe.code_digest,
+        "parameters": recipe.parameters,
+        "place": recipe.place,
+        "map_index": None,
+    }
     return Cached(hashed_inputs=dict(recipe.inputs), made_from=made_from, **fields)
 
 
@@ -459,7 +469,8 @@ def test_known_validators_tell_what_they_compare(validator, what):
 def test_a_cached_state_says_what_it_was_made_from_and_how_long_it_holds():
     each = task(one, cache_for=HOUR)
     with context(parameters={"p": 1}):
-        order = caching.order_of(each, {"x": [1, 2]}, Code({"one": "digest"}, []), "place")
+        making = caching.Making("key", {"one": "digest"}, "digest", place="place")
+        order = caching.order_of(each, {"x": [1, 2]}, making)
         state = caching.to_cache(each, Success("made", result=1), order)
 
     assert (state.message, state.result, state.cached_parameters) == ("made", 1, {"p": 1})

@@ -11,12 +11,14 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from prefect import Flow, context, task, unmapped
+from prefect.engine.cache_validators import all_inputs
 from prefect.engine.parcels import TEMPLATES
 from prefect.engine.result.released import Released
 from prefect.engine.results import LocalResult
@@ -504,3 +506,20 @@ def test_a_mapped_state_is_whole_after_all_that():
 
     assert isinstance(state, Mapped)
     assert state.result == list(range(10))
+
+
+# --- caches -----------------------------------------------------------------------------------------------------------
+
+
+def test_values_are_cached_across_distant_hands(notes, tmp_path):
+    """[0, 1] ─▶ each.map, run twice"""
+    with Flow("f") as flow:
+        each = stage("each", cache_for=timedelta(hours=1), cache_validator=all_inputs).map([0, 1])
+
+    with set_temporary_config({"home_dir": str(tmp_path)}):
+        first, second = (flow.run(executor=Distant()).result[each] for _ in range(2))
+
+    assert (kinds(first), first.result) == (["Cached", "Cached"], [0, 1])
+    assert second.result == [0, 1]
+    assert max(notes.runs.values()) == 1
+    assert "Taken from the cache" in second.map_states[1].message

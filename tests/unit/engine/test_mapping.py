@@ -169,3 +169,12 @@ def test_children_of_an_earlier_pass_are_cut_or_filled_up():
     assert mapping.children_given(Mapped(map_states=[done, done]), 1) == [done]
     assert mapping.children_given(Mapped(map_states=[done]), 3) == [done, None, None]
     assert mapping.children_given(Success(), 1) == [None]
+
+
+def test_a_map_without_children_is_no_success_to_the_triggers_of_those_it_is_unmapped_for():
+    """[] ─▶ empty.map ─▶ (unmapped) after.map ◀─ [1]"""
+    empty = Edge(Task("empty"), Task("after"))
+
+    [(_, source)] = mapping.sources_of({empty: Mapped(map_states=[])})
+
+    assert isinstance(source[0], Mapped)
