@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -357,3 +358,19 @@ def test_without_graphviz_the_error_tells_what_to_do(monkeypatch):
         simple().visualize()
     assert 'pip install "prefect-core[viz]"' in str(raised.value)
     assert 'format="mermaid"' in str(raised.value)
+
+
+def test_a_notebook_draws_a_flow_and_mermaid_text():
+    forms = simple()._repr_mimebundle_()
+
+    assert forms["text/plain"] == repr(simple())
+    assert forms["text/vnd.mermaid"] == simple().visualize(format="mermaid")
+    assert simple().visualize(format="mermaid")._repr_markdown_().startswith("```mermaid\nflowchart TD")
+    if shutil.which("dot"):
+        assert "<svg" in forms["image/svg+xml"]
+
+
+def test_a_notebook_without_graphviz_gets_the_text(monkeypatch):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+
+    assert simple()._repr_mimebundle_().keys() == {"text/plain", "text/vnd.mermaid"}

@@ -14,7 +14,7 @@ from prefect.core.edge import Edge
 from prefect.core.graph import Graph
 from prefect.core.handlers import failure_handler
 from prefect.core.task import Task
-from prefect.core.visualize import draw
+from prefect.core.visualize import draw, notebook_pictures
 from prefect.engine.driver import run_flow
 from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.result.base import Result
@@ -202,6 +202,10 @@ class Flow(Graph):
             ImportError: graphviz is not installed.
         """
         return draw(self, flow_state, filename=filename, format=format, horizontal=horizontal)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows for a flow: its picture."""
+        return notebook_pictures(self)
 
     def check(self, executor: Executor | None = None) -> list[Finding]:
         """What the tasks will stumble over when they run in other processes, without running them.

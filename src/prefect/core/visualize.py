@@ -15,6 +15,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -219,6 +220,15 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
+def notebook_pictures(graph: Graph) -> dict[str, str]:
+    """A graph in the forms that notebooks show: as text that they draw themselves, and drawn if graphviz is there."""
+    picture = picture_of(graph, {})
+    forms = {"text/plain": repr(graph), "text/vnd.mermaid": str(mermaid(picture))}
+    with suppress(ImportError, OSError, RuntimeError):  # without the library, or without its program `dot`
+        forms["image/svg+xml"] = digraph_of(picture).pipe(format="svg").decode()
+    return forms
+
+
 def has_display() -> bool:
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
@@ -226,13 +236,20 @@ def has_display() -> bool:
 # --- mermaid ----------------------------------------------------------------------------------------------------------
 
 
-def mermaid(picture: Picture) -> str:
+class Mermaid(str):
+    """The text of a mermaid flowchart, which notebooks draw."""
+
+    def _repr_markdown_(self) -> str:
+        return f"```mermaid\n{self}```\n"
+
+
+def mermaid(picture: Picture) -> Mermaid:
     """The picture as the text of a mermaid flowchart."""
     lines = [f"flowchart {'LR' if picture.horizontal else 'TD'}"]
     lines += [f"    {box.id}{shaped(box)}" for box in picture.boxes]
     lines += [f"    {arrow.start} {line(arrow)} {arrow.end}" for arrow in picture.arrows]
     lines += [f"    {rule}" for rule in colours(picture.boxes)]
-    return "\n".join(lines) + "\n"
+    return Mermaid("\n".join(lines) + "\n")
 
 
 def shaped(box: Box) -> str:
@@ -256,7 +273,7 @@ def colours(boxes: list[Box]) -> Iterator[str]:
         yield f"class {','.join(ids)} {kind.__name__}"
 
 
-def write_text(text: str, filename: str | os.PathLike[str] | None) -> str:
+def write_text(text: Mermaid, filename: str | os.PathLike[str] | None) -> Mermaid:
     if filename is not None:
         path = Path(filename)
         (path if path.suffix else path.with_name(f"{path.name}.mmd")).write_text(text, encoding="utf-8")

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from prefect.engine.cache_validators import Compared
@@ -93,6 +92,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._states: dict[Hashable, Cached] = {}
+        self._last: dict[Hashable, Cached] = {}
         self._indexes: dict[Compared, dict[Hashable, Cached]] = {}
         self._tidy_at = 64
 
@@ -107,7 +107,7 @@ class Shelf:
         if known is not None and known.cached_result_expiration == state.cached_result_expiration:
             return False
         self._states.pop(place, None)
-        self._states[place] = state
+        self._states[place] = self._last[recipe.place, recipe.map_index] = state
         for compared, index in self._indexes.items():
             index[fingerprint(recipe, compared)] = state
         if len(self._states) > self._tidy_at:
@@ -118,6 +118,7 @@ class Shelf:
         """Done each time the shelf has doubled, so that it costs next to nothing."""
         now = utcnow()
         self._states = {place: state for place, state in self._states.items() if not expired(state, now)}
+        self._last = {place: state for place, state in self._last.items() if not expired(state, now)}
         self._indexes = {}
         self._tidy_at = max(64, 2 * len(self._states))
 
@@ -128,9 +129,13 @@ class Shelf:
             self._indexes[compared] = {fingerprint(recipe_of(state), compared): state for state in states}
         return self._indexes[compared].get(fingerprint(recipe, compared))
 
-    def newest(self, count: int | None = None) -> list[Cached]:
-        """The states, newest first; no more than `count`."""
-        return list(islice(reversed(self._states.values()), count))
+    def last(self, recipe: Recipe) -> Cached | None:
+        """The newest state of the same place in a flow, whatever it was made from."""
+        return self._last.get((recipe.place, recipe.map_index))
+
+    def newest(self) -> list[Cached]:
+        """The states, newest first."""
+        return list(reversed(self._states.values()))
 
 
 def expired(state: Cached, now: datetime) -> bool:

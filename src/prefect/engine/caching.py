@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from prefect.core.task import SETTINGS, Task
-from prefect.engine.cache import Cache, Recipe, Shelf, digests, expired, recipe_of
+from prefect.engine.cache import Cache, Recipe, Shelf, digests, expired, fingerprint, recipe_of
 from prefect.engine.cache_validators import Compared, compared, never_use
 from prefect.engine.result.base import Result
 from prefect.engine.state import Cached, State, Success
@@ -17,8 +17,6 @@ from prefect.utilities.context import context, lookup
 from prefect.utilities.datetimes import utcnow
 
 UNSEEN = frozenset({"_run_signature", "_state_handlers", "_tags"})
-ASKED = 8
-"""How many of the newest values are looked at to say why none could be used."""
 SAID: set[tuple[str, str]] = set()
 NOTHING = Compared(frozenset(), frozenset())
 
@@ -210,7 +208,7 @@ def find_by_asking(task: Task, order: Order, shelf: Shelf, inputs: Mapping[str, 
     """Ask a validator that somebody wrote about each value of the same code and place, the newest first."""
     validator, parameters, refused = task.cache_validator, lookup("parameters"), 0
     for state in shelf.newest():
-        if differences(order.recipe, recipe_of(state), NOTHING):
+        if fingerprint(recipe_of(state), NOTHING) != fingerprint(order.recipe, NOTHING):
             continue
         if validator(state, inputs, parameters):
             return Found(state, f"`{name_of(validator)}` accepted it")
@@ -227,19 +225,16 @@ def what_is_same(what: Compared) -> str:
 
 
 def why_none(recipe: Recipe, what: Compared, shelf: Shelf) -> str:
-    """Why no value of a shelf can be used: what changed since the one that comes nearest."""
-    candidates = shelf.newest(ASKED)
-    if not candidates:
+    """Why no value of a shelf can be used: what changed since the last run at this place."""
+    last = shelf.last(recipe)
+    if last is None:
         return "as nothing was cached yet"
-    now = utcnow()
-    reasons = (differences(recipe, recipe_of(state), what) or [lapse(state, now)] for state in candidates)
-    nearest = min(reasons, key=lambda each: len(each))
-    return f"although cached: {listing(nearest)}"
+    return f"although cached: {listing(differences(recipe, recipe_of(last), what) or [lapse(last)])}"
 
 
-def lapse(state: Cached, now: datetime) -> str:
-    assert expired(state, now)
-    return f"the value expired at {state.cached_result_expiration:%Y-%m-%d %H:%M:%S} UTC"
+def lapse(state: Cached) -> str:
+    until = state.cached_result_expiration
+    return "the value may no longer be used" if until is None else f"the value expired at {until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def differences(now: Recipe, then: Recipe, what: Compared) -> list[str]:
@@ -248,8 +243,6 @@ def differences(now: Recipe, then: Recipe, what: Compared) -> list[str]:
     changed += [f"parameter `{name}` changed" for name in changes(now.parameters, then.parameters, what.parameters)]
     if now.code is not None and then.code is not None:
         changed += [f"the code of `{name}` changed" for name in changes(now.code, then.code, None)]
-    if what.inputs is not None and (now.place, now.map_index) != (then.place, then.map_index):
-        changed.append("it was made elsewhere in a flow")
     return changed
 
 

@@ -19,7 +19,9 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine.file_cache import default_cache
 from prefect.engine.flow_runner import FlowRunner
+from prefect.engine.live_view import live_view
 from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State
+from prefect.engine.termination import ends_on_sigterm
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow, wait_until
@@ -65,22 +67,23 @@ def run_flow(
     final: State | None = None
     for start_time, defaults in starts(schedule):
         wait_until(start_time)
-        final = run_once(
-            flow,
-            runner_class,
-            parameters={**parameters, **defaults},
-            state=state if state is not None else Scheduled(start_time=start_time),
-            task_states=task_states or {},
-            context={
-                "flow_run_id": flow_run_id or str(uuid4()),
-                "flow_id": flow.name,
-                "flow_run_name": flow_run_name or flow.name,
-                "caches": lookup("caches") or default_cache(),
-                "scheduled_start_time": start_time,
-                **(context or {}),
-            },
-            **runner_options,
-        )
+        with ends_on_sigterm():
+            final = run_once(
+                flow,
+                runner_class,
+                parameters={**parameters, **defaults},
+                state=state if state is not None else Scheduled(start_time=start_time),
+                task_states=task_states or {},
+                context={
+                    "flow_run_id": flow_run_id or str(uuid4()),
+                    "flow_id": flow.name,
+                    "flow_run_name": flow_run_name or flow.name,
+                    "caches": lookup("caches") or default_cache(),
+                    "scheduled_start_time": start_time,
+                    **(context or {}),
+                },
+                **runner_options,
+            )
         if isinstance(final, Cancelled):
             break
     assert final is not None
@@ -143,7 +146,8 @@ def run_once(
     while True:
         runner = runner_class(flow)
         runner.patient, runner.continued = True, continued
-        state = runner.run(state=state, task_states=known, return_tasks=flow.tasks, context=context, **options)
+        with live_view(runner):
+            state = runner.run(state=state, task_states=known, return_tasks=flow.tasks, context=context, **options)
         if not isinstance(state.result, dict):
             return without_results(flow, state)
         known.update(state.result)

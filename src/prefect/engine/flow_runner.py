@@ -65,11 +65,13 @@ class FlowRunner(Runner):
             retries, until nothing is left that a time would start; `flow.run` does so.
         continued: the given states come from a pass in this very process, so that resources and secrets still exist.
         interrupted: Ctrl-C ended the run.
+        current: the pass over the tasks, from its beginning on; until then None.
     """
 
     patient = False
     continued = False
     interrupted = False
+    current: Pass | None = None
 
     def __init__(
         self,
@@ -230,7 +232,7 @@ class FlowRunner(Runner):
             raise GraphError(
                 f"{next(iter(foreign))!r} is not a task of {self.flow!r}, so its state cannot be returned."
             )
-        run = Pass(
+        run = self.current = Pass(
             plan=plan_of(self.flow),
             constants=self.flow.constants,
             task_states=task_states,

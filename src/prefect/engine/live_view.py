@@ -118,17 +118,20 @@ class LiveView:
                 self.foot.close(last)
 
     def _frames(self) -> str:
-        """Draw frame after frame; the last line is for when the view is gone, and empty after Ctrl-C."""
+        """Draw frame after frame; what is returned stays when the view is gone: nothing after Ctrl-C."""
         picture = Picture(self.runner.flow.name, self.stream, self.began)
         watch: Watch | None = None
         rest = 0.0
         while not self.over.wait(rest):
-            began = time.perf_counter()
+            started = time.perf_counter()
             run = self.runner.current
             if run is not None and run.interrupted:
                 return ""
             if run is not None:
                 watch = watch or Watch(run)
-                self.foot.show(picture.lines(watch.look(), self.foot.measured().columns))
-            rest = max(FRAME_SECONDS, REST * (time.perf_counter() - began))
-        return picture.farewell(watch.look(over=True)) if watch and not self.runner.interrupted else ""
+                columns = self.foot.measured().columns
+                self.foot.show(picture.lines(watch.look(), columns))
+            rest = max(FRAME_SECONDS, REST * (time.perf_counter() - started))
+        if watch is None or watch.run.interrupted:
+            return ""
+        return picture.farewell(watch.look(over=True), self.foot.measured().columns)

@@ -167,7 +167,10 @@ def tasks_by_kind(run: Pass, over: bool = False) -> Counter[type[State]]:
 
 def kind_of(found: type[State | None]) -> type[State]:
     """What a state counts as; a task without a state waits."""
-    return next((kind for kind in KINDS if issubclass(found, kind)), Success if issubclass(found, Finished) else Pending)
+    for kind in KINDS:
+        if issubclass(found, kind):
+            return kind
+    return Success if issubclass(found, Finished) else Pending
 
 
 def at_work(run: Pass) -> list[int]:
