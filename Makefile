@@ -11,10 +11,10 @@ OTHERS := 3.11 3.12 3.13 3.14
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit test-all bench docs clean
+.PHONY: help demo test lint types unit test-all test-faults bench docs clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # An environment with the development tools has all that the examples need.
 demo: $(if $(wildcard $(DEV)),$(DEV),$(EXAMPLES))  ## run the example flow on real flight data
@@ -31,6 +31,9 @@ types: $(DEV)  ## check types
 
 unit: $(DEV)  ## run the tests
 	$(BIN)/python -m pytest
+
+test-faults: $(DEV)  ## kill workers for minutes, and run flows a thousand times: nothing hangs, leaks or runs twice
+	$(BIN)/python -m pytest tests/faults -m faults
 
 # A version that is only a name (as a version manager leaves it behind) does not run, and is passed over.
 test-all:  ## run the tests on each Python from 3.11 on that this machine has

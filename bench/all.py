@@ -36,7 +36,7 @@ def put_into(page: Path, text: str) -> None:
 
 
 def main() -> int:
-    scripts = sorted(HERE.glob("b[0-9]*.py"))
+    scripts = sorted(HERE.glob("[bv][0-9]*.py"))
     for script in scripts:
         subprocess.run([sys.executable, str(script)], check=True)
     for page in PAGES:
