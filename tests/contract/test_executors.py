@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from prefect import Flow, Task, context, flatten, pause_task, task, unmapped
 from prefect.engine import FlowRunner
 from prefect.engine.signals import LOOP, SKIP
 from prefect.engine.state import Cancelled, Failed, Mapped, Retrying, Skipped, State, Success, TriggerFailed
-from prefect.executors import Executor, LocalExecutor
+from prefect.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
 from prefect.triggers import all_finished
 
 
@@ -97,11 +98,23 @@ class Distant(Executor):
         return type(futures)(map(self.wait, futures)) if isinstance(futures, list | tuple | set) else futures
 
 
-EXECUTORS = [LocalExecutor, Threads, Patient, Pair, Distant]
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=logging.CRITICAL) as made:
+        yield made.scheduler_address
+
+
+EXECUTORS = [LocalExecutor, Threads, Patient, Pair, Distant, "threads", "sync", "processes", "dask"]
 
 
 @pytest.fixture(params=EXECUTORS)
 def executor(request: pytest.FixtureRequest) -> Executor:
+    if request.param == "dask":
+        return DaskExecutor(address=request.getfixturevalue("cluster"))
+    if isinstance(request.param, str):
+        return LocalDaskExecutor(request.param, num_workers=2)
     made: Executor = request.param()
     return made
 
