@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "ground",
         "exceptions utilities utilities.anatomy utilities.code utilities.collections utilities.datetimes "
         "utilities.documents utilities.edges utilities.files utilities.hashing utilities.importing "
-        "utilities.lazy utilities.pickling utilities.serialization utilities.version",
+        "utilities.lazy utilities.pickling utilities.serialization utilities.terminal utilities.version",
     ),
     (
         "settings",
@@ -47,7 +47,7 @@ FRONT_DOORS = ("prefect", "core", "engine", "tasks", "executors", "schedules", "
 
 SLOW_OR_OPTIONAL = (
     "ast asyncio cloudpickle croniter dask dateutil difflib distributed "
-    "graphviz pandas psycopg sqlite3 tempfile tomllib"
+    "graphviz pandas psycopg rich sqlite3 tempfile tomllib"
 )
 """What may be imported inside a function."""
 

@@ -61,7 +61,9 @@ DOORS: dict[str, dict[str, str]] = {
         "SecretResult": "prefect.engine.results.secret_result",
     },
     "prefect.executors": {
+        "DaskExecutor": "prefect.executors.dask",
         "Executor": "prefect.executors.base",
+        "LocalDaskExecutor": "prefect.executors.local_dask",
         "LocalExecutor": "prefect.executors.local",
     },
     "prefect.schedules": {

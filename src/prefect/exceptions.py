@@ -31,6 +31,7 @@ BaseException
         ├── FlowFileError              (ValueError)  a file that does not hold a flow which can be loaded
         ├── FlowFileMissing            (FileNotFoundError)
         ├── ExecutorError              (RuntimeError)  the hands are gone: a scheduler that died
+        ├── ExecutorUsageError         (ValueError)  an executor with a setting it cannot have, or not started
         ├── ResultNotImplementedError  (NotImplementedError)  a result that cannot store values
         ├── ResultMissing              (FileNotFoundError)  nothing is stored at a location
         ├── ResultReleased             (LookupError) a large value that was let go after its last reader
@@ -142,6 +143,10 @@ class ConfigurationError(PrefectException, ValueError):
 
 class ExecutorError(PrefectException, RuntimeError):
     """The hands of an executor are gone, such as a cluster whose scheduler died."""
+
+
+class ExecutorUsageError(PrefectException, ValueError):
+    """An executor was given a setting that it cannot have, or work before it was started."""
 
 
 class DocumentError(PrefectException, ValueError):

@@ -2,8 +2,8 @@
 
 ```
 daily  3 waiting, 2 running, 12 succeeded, 1 failed                            0:12
-load       ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    213/500  2 failed    41/s   0:07 left
-transform  ━━━━━━━━━━━                         90/500              20/s   0:20 left
+load       ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   213/500  2 failed    41/s   0:07 left
+transform  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    90/500              20/s   0:20 left
 and 12 more maps
 ```
 
@@ -15,17 +15,19 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from prefect.engine.progress import MapProgress, Snapshot
 from prefect.engine.state import Cancelled, Failed, Paused, Pending, Retrying, Running, Skipped, State, Success
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
 
 MOST_BARS = 8
-WIDE, MEDIUM = 70, 45  # columns; on a narrow terminal, the bar and the counts matter most
+SHORTEST_BAR = 5
+WIDE, MEDIUM = 70, 45  # columns; where there is little room, the bar and the counts matter most
+GAP = "  "
+NOT_YET = "grey37"
 WORDS: dict[type[State], str] = {
     Pending: "waiting",
     Running: "running",
@@ -43,24 +45,30 @@ class Picture:
 
     Args:
         name: of the flow.
-        stream: the terminal, which tells the colours that there are.
+        stream: the terminal, which tells the colours and signs that there are.
         began: when the run did, by the monotonic clock.
     """
 
     def __init__(self, name: str, stream: TextIO, began: float) -> None:
         from rich.console import Console
 
-        self.console = Console(file=stream, force_terminal=True, highlight=False, markup=False, legacy_windows=False)
+        self.console = Console(file=stream, force_terminal=True, highlight=False, legacy_windows=False)
         self.name = name
         self.began = began
+        self.sign = "-" if self.console.options.ascii_only else "━"
         self.speeds: dict[int, Speed] = {}
 
     def lines(self, snapshot: Snapshot, columns: int) -> list[str]:
-        """The whole view, for a terminal with so many columns."""
+        """The whole view, for a terminal with so many columns; the last one stays free."""
+        room = max(1, columns - 1)
         under_way = [each for each in snapshot.maps if each.begun and not each.over]
+        lines = [self._headline(snapshot, room), *self._bars(under_way[:MOST_BARS], room)]
         more = len(under_way) - MOST_BARS
-        note = [plain(f"and {more:,} more map{'s' * (more > 1)}")] if more > 0 else []
-        return self._drawn([self._headline(snapshot, columns), *self._bars(under_way[:MOST_BARS], columns), *note])
+        if more > 0:
+            lines.append(text(f"and {more:,} more map{'s' * (more > 1)}"))
+        for line in lines:
+            line.truncate(room)
+        return self._drawn(lines)
 
     def farewell(self, snapshot: Snapshot) -> str:
         """One line about a run that is over."""
@@ -75,50 +83,56 @@ class Picture:
     def _elapsed(self) -> float:
         return time.monotonic() - self.began
 
-    def _drawn(self, parts: Sequence[Text]) -> list[str]:
+    def _drawn(self, lines: Sequence[Text]) -> list[str]:
         with self.console.capture() as captured:
-            for each in parts:
-                self.console.print(each, soft_wrap=True)
+            for line in lines:
+                self.console.print(line, soft_wrap=True)
         return captured.get().splitlines()
 
     # --- the first line ----------------------------------------------------------------------------------------------
 
-    def _headline(self, snapshot: Snapshot, columns: int) -> Text:
-        counts, elapsed = self._counts(snapshot), clock(self._elapsed())
-        counts.truncate(max(1, columns - len(elapsed) - len(GAP) - 1), overflow="ellipsis", pad=True)
-        return counts.append(GAP + elapsed)
+    def _headline(self, snapshot: Snapshot, room: int) -> Text:
+        counts, elapsed = self._counts(snapshot), GAP + clock(self._elapsed())
+        counts.truncate(max(1, room - len(elapsed)), overflow="ellipsis", pad=True)
+        return counts.append(elapsed)
 
     def _counts(self, snapshot: Snapshot) -> Text:
         found = snapshot.all_tasks
-        counts = [plain(f"{found[kind]:,} {word}", kind.color) for kind, word in WORDS.items() if found[kind]]
-        return plain(self.name, "bold").append(GAP).append_text(plain(", ").join(counts))
+        counts = [text(f"{found[kind]:,} {word}", kind.color) for kind, word in WORDS.items() if found[kind]]
+        return text("").append(self.name, "bold").append(GAP).append_text(text(", ").join(counts))
 
     # --- the bars ----------------------------------------------------------------------------------------------------
 
-    def _bars(self, maps: Sequence[MapProgress], columns: int) -> list[Text]:
-        """One line for each map, with what there is room for; the columns stand below each other."""
-        names = aligned([plain(each.name) for each in maps], columns // 3)
-        facts = [aligned(column, columns, "right") for column in zip(*(self._facts(each, columns) for each in maps))]
-        rows = [plain(GAP).join(row) for row in zip(*[column for column in facts if column[0]])]
-        ...
+    def _bars(self, maps: Sequence[MapProgress], room: int) -> list[Text]:
+        """One line for each map, with what there is room for; the parts stand below each other."""
+        names = aligned([text(each.name) for each in maps], room // 3)
+        facts = [aligned(each, room, "right") for each in zip(*(self._facts(each, room) for each in maps), strict=True)]
+        columns = [names, *(each for each in facts if each[0].cell_len)]
+        left = room - sum(len(GAP) + each[0].cell_len for each in columns if each)
+        if left >= SHORTEST_BAR:
+            columns.insert(1, [bar(each, left, self.sign) for each in maps])
+        return [text(GAP).join(line) for line in zip(*columns, strict=True)]
 
-    def _facts(self, each: MapProgress, columns: int) -> list[Text]:
+    def _facts(self, each: MapProgress, room: int) -> list[Text]:
         """What stands behind the bar."""
         speed = self.speeds.setdefault(each.number, Speed()).per_second(each.done, time.monotonic())
-        facts = [plain(f"{each.done:,}/{each.total:,}"), notes(each)]
-        if columns >= WIDE:
-            facts.append(plain(rate(speed)))
-        if columns >= MEDIUM:
-            facts.append(plain(f"{clock((each.total - each.done) / speed)} left" if speed else ""))
+        facts = [text(f"{each.done:,}/{each.total:,}"), notes(each)]
+        if room >= WIDE:
+            facts.append(text(rate(speed)))
+        if room >= MEDIUM:
+            facts.append(text(f"{clock((each.total - each.done) / speed)} left" if speed else ""))
         return facts
+
+
+def bar(each: MapProgress, width: int, sign: str) -> Text:
+    done = width * each.done // each.total
+    return text(sign * done, Success.color).append(sign * (width - done), NOT_YET)
 
 
 def notes(each: MapProgress) -> Text:
     """What is unusual about a map."""
-    from rich.text import Text
-
     found = [(each.failed, "failed", Failed.color), (each.later, "retrying", Retrying.color)]
-    return Text(", ").join(Text(f"{count:,} {word}", color) for count, word, color in found if count)
+    return text(", ").join(text(f"{count:,} {word}", color) for count, word, color in found if count)
 
 
 def rate(speed: float | None) -> str:
@@ -151,3 +165,21 @@ class Speed:
             self.steps.append((now, done))
         since, before = self.steps[0]
         return (done - before) / (now - since) if done > before and now > since else None
+
+
+# --- pieces of text ---------------------------------------------------------------------------------------------------
+
+
+def text(content: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(content, style)
+
+
+def aligned(column: Sequence[Text], most: int, align: str = "left") -> list[Text]:
+    """Pieces of text made equally wide: as wide as the widest, but not wider than `most`."""
+    width = min(most, max((each.cell_len for each in column), default=0))
+    for each in column:
+        each.truncate(width, overflow="ellipsis")
+        each.align(align, width)  # type: ignore[arg-type]
+    return list(column)

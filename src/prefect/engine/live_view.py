@@ -41,12 +41,10 @@ def live_view(runner: FlowRunner) -> Iterator[None]:
     if not is_wanted() or not shown.acquire(blocking=False):
         yield
         return
-    view = LiveView(runner, sys.stderr)
     try:
-        view.start()
-        yield
+        with LiveView(runner, sys.stderr):
+            yield
     finally:
-        view.stop()
         shown.release()
 
 
@@ -60,7 +58,7 @@ def is_wanted() -> bool:
         raise ConfigurationError(f"The setting 'engine.progress' is {setting!r}. Set it to \"auto\", true or false.")
     if not setting or not is_outermost() or descriptor_of(sys.stderr) is None:
         return False
-    return setting is True or is_watched(sys.stderr)
+    return setting != "auto" or is_watched(sys.stderr)
 
 
 def is_outermost() -> bool:
@@ -96,14 +94,13 @@ class LiveView:
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._show, name="prefect-live-view", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> None:
         self.thread.start()
 
-    def stop(self) -> None:
-        """Take the view away, and leave one line about the run."""
+    def __exit__(self, *error: object) -> None:
+        """Take the view away; one line about the run stays."""
         self.over.set()
-        if self.thread.ident is not None:
-            self.thread.join()
+        self.thread.join()
 
     def _show(self) -> None:
         """A view that breaks goes away; the run goes on."""
@@ -134,4 +131,4 @@ class LiveView:
             rest = max(FRAME_SECONDS, REST * (time.perf_counter() - started))
         if watch is None or watch.run.interrupted:
             return ""
-        return picture.farewell(watch.look(over=True), self.foot.measured().columns)
+        return picture.farewell(watch.look(over=True))

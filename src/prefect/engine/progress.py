@@ -108,7 +108,18 @@ class Watch:
             over: the pass has ended, so that nothing is at work.
         """
         maps = tuple(self._maps(None if over else budget, over))
-        return Snapshot(tasks_by_kind(self.run, over), maps)
+        return Snapshot(self._tasks(over), maps)
+
+    def _tasks(self, over: bool) -> Counter[type[State]]:
+        scheduler = self.run.scheduler
+        found: Counter[type[State]] = Counter()
+        for kind, count in Counter(map(type, scheduler.states)).items():
+            found[Pending if kind is Mapped else kind_of(kind)] += count
+        found[Pending] -= len(scheduler.children)  # their states are `Mapped`
+        for number in () if over else at_work(self.run):
+            found[kind_of(type(scheduler.states[number]))] -= 1
+            found[Running] += 1
+        return +found
 
     def _maps(self, budget: int | None, over: bool) -> Iterator[MapProgress]:
         scheduler = self.run.scheduler
@@ -150,19 +161,6 @@ class FailureCount:
 
 
 # --- tasks that are not mapped ----------------------------------------------------------------------------------------
-
-
-def tasks_by_kind(run: Pass, over: bool = False) -> Counter[type[State]]:
-    """How many tasks are in each state, without mapped ones whose children are known."""
-    scheduler = run.scheduler
-    found: Counter[type[State]] = Counter()
-    for kind, count in Counter(map(type, scheduler.states)).items():
-        found[Pending if kind is Mapped else kind_of(kind)] += count
-    found[Pending] -= len(scheduler.children)  # their states are `Mapped`
-    for number in () if over else at_work(run):
-        found[kind_of(type(scheduler.states[number]))] -= 1
-        found[Running] += 1
-    return +found
 
 
 def kind_of(found: type[State | None]) -> type[State]:
