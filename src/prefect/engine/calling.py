@@ -226,7 +226,8 @@ class Divider(TextIOBase):
         return int(self._here().write(text))
 
     def flush(self) -> None:
-        self.behind.flush()
+        if not self.behind.closed:
+            self.behind.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.behind, name)

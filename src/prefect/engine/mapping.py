@@ -12,7 +12,7 @@ Each edge into a mapped task is a *source* of states for its children:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect.engine.state import Failed, Mapped, State, Success
@@ -61,6 +61,55 @@ class Elements:
         return [self[index] for index in indices]
 
 
+class Stream:
+    """Each child gets one element of an iterator, drawn when its turn comes, and kept until the child is over.
+
+    Attributes:
+        over: is there nothing more to draw?
+        count: how many elements were drawn.
+    """
+
+    def __init__(self, iterator: Iterator[Any]) -> None:
+        self.iterator = iterator
+        self.over = False
+        self.count = 0
+        self._kept: dict[int, State] = {}
+
+    def __repr__(self) -> str:
+        return f"<Stream: {self.count} elements drawn{', and no more to come' if self.over else ''}>"
+
+    def draw(self, most: int) -> int:
+        """Draw up to so many elements; how many there were."""
+        before = self.count
+        while not self.over and self.count < before + most:
+            try:
+                self._keep(Success.made(next(self.iterator)))
+            except StopIteration:
+                self.over = True
+            except Exception as error:  # of the user's generator: it ends here, and one child tells of it
+                self.over = True
+                self._keep(Failed(f"The iterator failed after {self.count} elements: {error!r}", result=error))
+        return self.count - before
+
+    def _keep(self, state: State) -> None:
+        self._kept[self.count] = state
+        self.count += 1
+
+    def __getitem__(self, index: int) -> State:
+        return self._kept[index]
+
+    def forget(self, index: int) -> None:
+        """The child is over, so its element is not needed any more."""
+        self._kept.pop(index, None)
+
+
+def stream_of(state: State) -> Stream | None:
+    """The stream that is the value of a state, if it is one."""
+    if isinstance(state, Mapped) or not state.is_successful():
+        return None
+    return state.result if isinstance(state.result, Stream) else None
+
+
 class Part:
     """What some children get, without the rest: to be sent to where they run.
 
@@ -105,6 +154,8 @@ def source_of(edge: Edge, state: State) -> Source:
         return Whole(state)
     if isinstance(state, Mapped):
         return state.map_states
+    if isinstance(state.result, Stream):
+        return state.result
     return Elements(elements(state.result))
 
 
@@ -134,6 +185,8 @@ def measure(edge: Edge, state: State) -> int:
     if isinstance(state, Mapped):
         return state.n_map_states
     value = state.result
+    if isinstance(value, Stream):
+        return value.count
     if (
         isinstance(value, (Mapping, set, frozenset))
         or not hasattr(value, "__getitem__")

@@ -6,6 +6,8 @@ given up, as a twin of a run whose worker seemed to be dead, is dropped.
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -18,11 +20,12 @@ from prefect.core.task import Task
 from prefect.engine import caching, mapping, pace
 from prefect.engine.hands import CannotTravel, MappedTask, Outcome, about, hands_for
 from prefect.engine.lineage import lineages
-from prefect.engine.mapping import Source
+from prefect.engine.mapping import Source, Stream
 from prefect.engine.plan import Node, RunPlan
 from prefect.engine.reporting import SILENT, Reporter
 from prefect.engine.result.base import Result
-from prefect.engine.scheduler import WHOLE, Instruction, RunChildren, RunTask, Scheduler
+from prefect.engine.result.released import let_go
+from prefect.engine.scheduler import WHOLE, Draw, Instruction, RunChildren, RunTask, Scheduler
 from prefect.engine.state import Cached, Cancelled, Crashed, Mapped, Pending, State, Success, TimedOut
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import TaskTimeoutSignal
@@ -34,6 +37,9 @@ from prefect.utilities.datetimes import utcnow, wait_until
 from prefect.utilities.logging import get_logger
 
 LASTING_ROLES = ("init", "work")
+MOST_IN_FLIGHT = 256
+"""No more elements of an iterator are drawn while so much is under way, even if an executor takes everything."""
+
 LOGGER = get_logger("FlowRunner")
 
 
@@ -90,6 +96,8 @@ class Pass:
         self.deaths: Counter[tuple[int, int]] = Counter()
         self.maps: dict[int, tuple[TaskRunner, list[tuple[Edge, Source]]]] = {}
         self.sizes: dict[int, int] = {}
+        self.streaming: set[int] = set()
+        self.streams: dict[int, list[Stream]] = {}
         self.lineages: Sequence[str] | None = None
 
     # --- the loop ----------------------------------------------------------------------------------------------------
@@ -131,10 +139,14 @@ class Pass:
         """Do the next thing. False when there is nothing more to do in this pass."""
         scheduler = self.scheduler
         if self.inline or self._has_room():
-            instruction = scheduler.next(self._now() if scheduler.due else None, self.sizes)
+            instruction = scheduler.next(
+                self._now() if scheduler.due else None, self.sizes, len(self.in_flight) < MOST_IN_FLIGHT
+            )
             if instruction is not None:
                 node = self.plan.nodes[instruction.node]
-                if self.inline and type(instruction) is RunTask:  # the common case, without detours
+                if type(instruction) is RunTask and (
+                    self.inline or self._makes_a_stream(node)
+                ):  # the common case, without detours
                     scheduler.ended(node.number, self._run_here(node))
                 else:
                     self._carry_out(instruction, node)
@@ -143,6 +155,10 @@ class Pass:
             self._collect()
             return True
         return self._sleep()
+
+    def _makes_a_stream(self, node: Node) -> bool:
+        """Does a task return a generator, which cannot travel, so that it has to run here?"""
+        return self.executor.distant and inspect.isgeneratorfunction(node.task.run)
 
     def _has_room(self) -> bool:
         """May one more thing be under way?"""
@@ -175,7 +191,7 @@ class Pass:
         """Run a task in this thread, where the context of the flow is."""
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
         given, facts = self.scheduler.states[node.number], self.contexts.get(task)
-        if self.direct:
+        if self.direct or self.executor.distant:
             return runner.run(given, upstream, facts)
         state: State = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(task))
         return state
@@ -187,7 +203,7 @@ class Pass:
             elif type(instruction) is RunChildren:
                 future = self._submit_children(instruction)
             else:
-                self._open(node)
+                self._draw(node) if type(instruction) is Draw else self._open(node)
                 return
         except CannotTravel as error:
             for index in indices_of(instruction):
@@ -198,6 +214,15 @@ class Pass:
             return
         self.tickets += 1
         self.in_flight[self.tickets], self.futures[self.tickets] = instruction, future
+
+    def _draw(self, node: Node) -> None:
+        """Draw further elements of the iterators that a mapped task maps over: as many as all of them have."""
+        streams, children = self.streams[node.number], self.scheduler.children[node.number]
+        most = self.sizes.get(node.number, 1)
+        if children.bound is not None:
+            most = min(most, children.bound - len(children.states))
+        length = min(len(children.states) + stream.draw(most) for stream in streams)
+        self.scheduler.grew(node.number, length - len(children.states), any(stream.over for stream in streams))
 
     def _submit_task(self, node: Node) -> Any:
         given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
@@ -218,7 +243,7 @@ class Pass:
             facts=self.contexts.get(node.task),
             sources=sources,
             origins=[lane.index(each) if each in node.lanes and each in lane else None for each in node.sources],
-            width=len(self.scheduler.children[number].states),
+            width=sys.maxsize if number in self.streaming else len(self.scheduler.children[number].states),
             kept=not readers or not readers <= set(lane),
         )
 
@@ -255,6 +280,9 @@ class Pass:
                 scheduler.lane_ended(lane, index, states)
             else:
                 scheduler.child_ended(node, index, states[0])  # type: ignore[arg-type]
+            if self.streams:
+                for number in lane:
+                    self._forget(number, index)
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
         self._remember(instruction, outcome)
 
@@ -353,17 +381,68 @@ class Pass:
         """Find out how many children a mapped task has."""
         runner = self._runner(node)
         upstream = self._upstream(node)
+        self._streamed(node, upstream)
         given = self.scheduler.states[node.number]
         state = runner.run(given, upstream, self.contexts.get(node.task), is_mapped_parent=True)
         if not isinstance(state, Mapped):
             self.scheduler.ended(node.number, state)
             return
         runner.speak_at(DEBUG)
+        streams = [each for each in map(mapping.stream_of, upstream.values()) if each is not None]
         again = state is given  # a state of an earlier pass is not ours to change
         count = mapping.width(upstream) if again else state.n_map_states
         self.maps[node.number] = (runner, mapping.sources_of(upstream))
         parent = Mapped(state.message) if again else state
-        self.scheduler.opened(node.number, parent, mapping.children_given(given, count))
+        self.scheduler.opened(
+            node.number,
+            parent,
+            mapping.children_given(given, count),
+            draws=bool(streams) and not any(each.over for each in streams),
+            bound=self._bound(upstream, node),
+        )
+        if streams or any(lane in self.streaming for lane in node.lanes):
+            self.streaming.add(node.number)
+            self.streams[node.number] = streams
+
+    def _bound(self, upstream: Mapping[Edge, State], node: Node) -> int | None:
+        """How many children a mapped task can have, by those of its inputs whose length is known."""
+        known = [
+            mapping.measure(edge, state)
+            for edge, state, source in zip(upstream, upstream.values(), node.sources, strict=True)
+            if edge.mapped and state.is_successful()
+            if mapping.stream_of(state) is None and source not in self.streaming
+        ]
+        return min(known, default=None)
+
+    def _streamed(self, node: Node, upstream: dict[Edge, State]) -> None:
+        """Let children draw from the iterators among the values; only one task can, as each element comes once."""
+        for edge, source in zip(node.edges, node.sources, strict=True):
+            state = upstream[edge]
+            if not edge.mapped or type(state) is not Success or not hasattr(type(state.result), "__next__"):
+                continue
+            readers = [*self.plan.after_end.get(source, ()), *self.plan.after_opening.get(source, ())]
+            if readers == [node.number] and not edge.flattened:
+                upstream[edge] = self.scheduler.states[source] = Success(state.message, result=Stream(state.result))
+
+    def _forget(self, number: int, index: int) -> None:
+        """Let go of what a child of an endless map has read, and those before it made for it alone."""
+        states = self.scheduler.children[number].states
+        state = states[index] if index < len(states) else None
+        if number not in self.streaming or state is None or not state.is_finished():
+            return
+        for stream in self.streams[number]:
+            stream.forget(index)
+        for lane in self.plan.nodes[number].lanes:
+            if lane in self.streaming:
+                self._let_go(lane, index)
+
+    def _let_go(self, number: int, index: int) -> None:
+        state = self.scheduler.children[number].states[index]
+        lanes = self.plan.after_opening.get(number, ())
+        if type(state) is not Success or self.plan.after_end.get(number) or not config.engine.release_values:
+            return
+        if all(each in self.scheduler.children and self.scheduler.children[each].over(index) for each in lanes):
+            state._held = let_go(state._held)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -376,6 +455,8 @@ class Pass:
                 found[number] = self._missing()
             elif isinstance(state, Mapped) and number in self.scheduler.children:
                 state.map_states = [self._missing() if self._is_missing(each) else each for each in state.map_states]
+                if number in self.streaming:
+                    state.message = f"Mapped over {len(state.map_states)} elements, one after the other."
         return dict(zip(self.plan.numbers, found, strict=True))  # type: ignore[arg-type]
 
     def _is_missing(self, state: State | None) -> bool:

@@ -35,6 +35,12 @@ class OpenMap(NamedTuple):
     node: int
 
 
+class Draw(NamedTuple):
+    """Draw further elements for a mapped task whose number of children is not known yet."""
+
+    node: int
+
+
 class RunChildren(NamedTuple):
     """Run these children of a mapped task, and with each those of the same index in the mapped tasks of its lane."""
 
@@ -43,7 +49,7 @@ class RunChildren(NamedTuple):
     lane: tuple[int, ...] = ()
 
 
-Instruction = RunTask | OpenMap | RunChildren
+Instruction = RunTask | OpenMap | Draw | RunChildren
 ONE_BY_ONE: Mapping[int, int] = {}
 WHOLE = -1  # the index of a task that is not a child
 
@@ -53,10 +59,11 @@ class Children:
 
     `cursor` passes over all indices once; a child that had to wait when it passed comes back through `late`, and if it
     is in `alone` it comes without others. `followers` are the tasks behind a lane, each once; `lane` are those that run
-    together with this one, index by index, or None before that was decided.
+    together with this one, index by index, or None before that was decided. While it is `growing` further children may
+    come, up to `bound`.
     """
 
-    __slots__ = ("alone", "cursor", "followers", "fresh", "lane", "late", "left", "states")
+    __slots__ = ("alone", "bound", "cursor", "followers", "fresh", "growing", "lane", "late", "left", "states")
 
     def __init__(self, given: list[State | None], followers: Iterable[int]) -> None:
         self.states = given
@@ -67,10 +74,20 @@ class Children:
         self.late: deque[int] = deque()
         self.alone: set[int] = set()
         self.lane: tuple[int, ...] | None = None
+        self.growing = False
+        self.bound: int | None = None
 
     @property
     def all_given(self) -> bool:
         return self.cursor >= len(self.states) and not self.late
+
+    @property
+    def ended(self) -> bool:
+        return not self.left and not self.growing
+
+    def grow(self, count: int) -> None:
+        self.states.extend([None] * count)
+        self.left += count
 
     def over(self, index: int) -> bool:
         return index >= len(self.states) or is_over(self.states[index])
@@ -111,6 +128,7 @@ class Scheduler:
         self._waiting = list(plan.waiting)
         self._ready: list[int] = []
         self._queued: set[int] = set()
+        self._drawing: list[int] = []
         self.due: list[tuple[datetime, int, int]] = []
         for number, count in enumerate(plan.waiting):
             if not count:
@@ -121,12 +139,15 @@ class Scheduler:
 
     # --- what to do next ---------------------------------------------------------------------------------------------
 
-    def next(self, now: datetime | None, sizes: Mapping[int, int] = ONE_BY_ONE) -> Instruction | None:
+    def next(
+        self, now: datetime | None, sizes: Mapping[int, int] = ONE_BY_ONE, draw: bool = True
+    ) -> Instruction | None:
         """The next thing to do, or None when everything waits.
 
         Args:
             now: what is due by then is ready; None leaves it waiting.
             sizes: how many children at once, for each mapped task; 1 if it is not there.
+            draw: may further elements be drawn, if nothing else is ready?
         """
         if self.due and now is not None:
             self._wake(now)
@@ -149,7 +170,7 @@ class Scheduler:
             if indices:
                 lane = self.children[number].lane if type(indices) is range else None
                 return RunChildren(number, indices, lane or ())
-        return None
+        return Draw(self._drawing[0]) if self._drawing and draw else None
 
     def _unqueue(self) -> None:
         self._queued.discard(heappop(self._ready))
@@ -254,22 +275,80 @@ class Scheduler:
         if self.plan.nodes[number].mapped:
             self._report(self.plan.after_opening.get(number, ()))
 
-    def opened(self, number: int, parent: Mapped, given: list[State | None]) -> None:
+    def opened(
+        self,
+        number: int,
+        parent: Mapped,
+        given: list[State | None],
+        draws: bool = False,
+        bound: int | None = None,
+    ) -> None:
         """A mapped task turned out to have these children; those with a state keep it until they run.
 
         Args:
             number: the task.
             parent: its state, which from now on holds the states of the children.
             given: one state or None for each child.
+            draws: further children come from an iterator; `Draw` asks for them when nothing else is ready.
+            bound: how many there will be at most; None if nobody knows.
         """
         self.states[number] = parent
         children = self.children[number] = Children(given, self.plan.after_opening.get(number, ()))
         parent.map_states = children.states
+        parent.n_map_states = len(children.states)  # and it goes on counting them
+        children.bound = bound
+        children.growing = draws or self._grows_along(number)
+        if draws:
+            self._drawing.append(number)
         self._report(self.plan.after_opening.get(number, ()))
         if children.states:
             self._make_ready(number)
-        if not children.left:
+        if children.ended:
             self._report(self.plan.after_end.get(number, ()))
+
+    def grew(self, number: int, count: int, over: bool) -> None:
+        """So many further elements were drawn for a mapped task; those mapped behind it grow along.
+
+        Args:
+            number: the task.
+            count: how many.
+            over: there are no more.
+        """
+        children = self.children[number]
+        children.grow(count)
+        children.growing = not over and (children.bound is None or len(children.states) < children.bound)
+        if not children.growing:
+            self._drawing.remove(number)
+        self._has_grown(number)
+
+    def _has_grown(self, number: int) -> None:
+        children = self.children[number]
+        if children.cursor < len(children.states):
+            self._make_ready(number)
+        for follower in children.followers:
+            if follower in self.children and self.children[follower].growing:
+                self._grow_along(follower)
+        if children.ended:
+            self._report(self.plan.after_end.get(number, ()))
+
+    def _grow_along(self, number: int) -> None:
+        """Let a mapped task have as many children as those it maps over."""
+        children = self.children[number]
+        lengths = [len(self.children[lane].states) for lane in self.plan.nodes[number].lanes if lane in self.children]
+        length = min(lengths) if children.bound is None else min(*lengths, children.bound)
+        children.grow(length - len(children.states))
+        children.growing = self._grows_along(number)
+        self._has_grown(number)
+
+    def _grows_along(self, number: int) -> bool:
+        """May a mapped task get further children because one that it maps over does?"""
+        children = self.children[number]
+        if children.bound is not None and len(children.states) >= children.bound:
+            return False
+        lanes = [self.children[lane] for lane in self.plan.nodes[number].lanes if lane in self.children]
+        return any(lane.growing for lane in lanes) and all(
+            lane.growing or len(lane.states) > len(children.states) for lane in lanes
+        )
 
     def lane_ended(self, numbers: Iterable[int], index: int, states: Iterable[State | None]) -> None:
         """The children with one index, of map behind map, came to these states; None where one did not run."""
@@ -289,7 +368,7 @@ class Scheduler:
         for follower in children.followers:
             if follower in self.children and follower not in together:
                 self._follow(follower, index)
-        if not children.left:
+        if children.ended:
             self._report(self.plan.after_end.get(number, ()))
 
     def again(self, number: int, indices: Iterable[int] = (WHOLE,), alone: bool = False) -> None:

@@ -407,7 +407,7 @@ def test_flatten_of_a_skipped_task_skips():
     assert type(one_pass(flow).result[after]) is Skipped
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, {1, 2}, 5, None, (x for x in "ab")], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize("value", [{"a": 1}, {1, 2}, 5, None], ids=lambda v: type(v).__name__)
 def test_what_cannot_be_mapped_fails_its_task_and_the_flow_goes_on(value):
     """source ─▶ add.map ─▶ after; one"""
     source = task(lambda: value, name="source")

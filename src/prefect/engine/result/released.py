@@ -69,6 +69,8 @@ def size_of(value: Any) -> int:
 
 def let_go(result: Any) -> Any:
     """What a state holds, without the value if that is large."""
+    if isinstance(result, Released):
+        return result
     value = result.value if isinstance(result, Result) else result
     size = size_of(value)
     if size < LARGE:
