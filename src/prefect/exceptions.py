@@ -54,7 +54,13 @@ class VersionLockMismatchSignal(PrefectSignal):
 
 
 class TaskTimeoutSignal(PrefectSignal):
-    """A task ran longer than its timeout."""
+    """A task ran longer than its timeout.
+
+    Attributes:
+        stack: where it was at that moment, if it is known.
+    """
+
+    stack: str | None = None
 
 
 class PrefectException(Exception):

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -78,6 +79,7 @@ def call_with_alarm(run: Callable[..., Any], inputs: dict[str, Any], seconds: fl
 
     def ring(signum: int, frame: FrameType | None) -> None:
         if not over:
+            own.stack = stack_of_call(frame)
             raise own
 
     started = time.monotonic()
@@ -91,13 +93,28 @@ def call_with_alarm(run: Callable[..., Any], inputs: dict[str, Any], seconds: fl
     except AlarmRang as rang:
         if rang is not own:
             raise
-        raise TaskTimeoutSignal(*own.args) from None
+        raise timed_out(own.args[0], own.stack) from None
     finally:
         over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if outer:  # an alarm around this one goes on with what is left of its time
             signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - started), 1e-6), interval)
+
+
+def stack_of_call(frame: FrameType | None) -> str:
+    """Where the code was that runs under an alarm, as lines of a traceback."""
+    frames = []
+    while frame is not None and frame.f_code is not call_with_alarm.__code__:
+        frames.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    return "".join(traceback.StackSummary.extract(reversed(frames)).format())
+
+
+def timed_out(message: str, stack: str | None) -> TaskTimeoutSignal:
+    signal = TaskTimeoutSignal(message)
+    signal.stack = stack
+    return signal
 
 
 # --- coroutines -------------------------------------------------------------------------------------------------------

@@ -512,7 +512,8 @@ class TaskRunner(Runner):
         except AlarmRang:  # of the task around this flow run
             raise
         except TaskTimeoutSignal as signal:
-            return TimedOut(f"The task ran longer than its timeout of {task.timeout} s.", result=signal)
+            message = f"The task ran longer than its timeout of {task.timeout} s."
+            return TimedOut(message, result=signal, stack=signal.stack)
         except LOOP as signal:
             return self._looped(signal, inputs)
         except PrefectStateSignal as signal:

@@ -47,6 +47,18 @@ def test_a_call_that_takes_longer_is_interrupted_after_a_part_of_a_second():
     assert time.monotonic() - begun < 0.5
 
 
+def test_the_signal_tells_where_the_call_was():
+    def inner():
+        time.sleep(5)
+
+    with pytest.raises(TaskTimeoutSignal) as raised:
+        call(lambda: inner(), {}, timeout=0.05)
+
+    assert raised.value.stack.count("File") == 2
+    assert "in inner" in raised.value.stack
+    assert "time.sleep(5)" in raised.value.stack
+
+
 def test_the_alarm_cannot_be_swallowed_by_except_exception():
     def careless():
         try:
