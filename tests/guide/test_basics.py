@@ -55,6 +55,8 @@ def test_the_decorator_takes_every_setting_of_a_task():
         "trigger": prefect.triggers.all_finished,
         "skip_on_upstream_skip": False,
         "cache_for": timedelta(hours=1),
+        "max_active": 5,
+        "rate": "100/minute",
         "cache_validator": prefect.engine.cache_validators.all_inputs,
         "cache_key": "k",
         "checkpoint": False,

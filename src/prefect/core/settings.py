@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 from typing import Any
 
 from prefect.exceptions import TaskSettingError, TaskSettingTypeError
 
 RetryDelay = timedelta | tuple[timedelta, ...] | Callable[[int], timedelta]
+
+LIMITS = ("max_active", "rate")
+UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """How much of a task may go on in a run; tasks that hold the very same object, as copies do, share it.
+
+    Attributes:
+        max_active: how many runs at once; None for any number.
+        spacing: seconds from one start to the next.
+    """
+
+    max_active: int | None = None
+    spacing: float = 0.0
 
 
 def tags(value: Iterable[str] | None, owner: str) -> set[str]:
@@ -127,6 +145,48 @@ def cache_for(value: Any, owner: str) -> timedelta | None:
     if value is not None and not isinstance(value, timedelta):
         raise TaskSettingTypeError(f"{owner}: cache_for must be a timedelta, not {value!r}.")
     return value
+
+
+def limits(known: Limits | None, given: Mapping[str, Any], owner: str) -> Limits | None:
+    """The limits of a task after some of `LIMITS` were given; the others stay as they were known."""
+    known = known or Limits()
+    most = max_active(given["max_active"], owner) if "max_active" in given else known.max_active
+    apart = spacing(given["rate"], owner) if "rate" in given else known.spacing
+    return Limits(most, apart) if most or apart else None
+
+
+def max_active(value: Any, owner: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TaskSettingTypeError(f"{owner}: max_active must be a whole number, not {value!r}.")
+    if value < 1:
+        raise TaskSettingError(f"{owner}: max_active must be at least 1, but is {value}; nothing would ever run.")
+    return value
+
+
+def spacing(value: Any, owner: str) -> float:
+    """The seconds from one start to the next, from a rate: starts a second, or a text such as "100/minute"."""
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TaskSettingTypeError(f"{owner}: rate must be a number of starts a second or a text, not {value!r}.")
+    count, seconds = rate_in_words(value, owner) if isinstance(value, str) else (value, 1)
+    if not isfinite(count) or count <= 0:
+        raise TaskSettingError(f"{owner}: rate must be more than 0 and finite, but is {value!r}.")
+    return seconds / count
+
+
+def rate_in_words(text: str, owner: str) -> tuple[float, int]:
+    """The number of starts in "100/minute", and the seconds of a minute."""
+    count, _, unit = (part.strip() for part in text.partition("/"))
+    try:
+        return float(count), UNITS[unit if unit in UNITS else unit.removesuffix("s")]
+    except (ValueError, KeyError) as error:
+        raise TaskSettingError(
+            f'{owner}: rate must be a number of starts a second, or a text such as "10/s", "100/minute", '
+            f'"5000/hour" or "1000/day", not {text!r}.'
+        ) from error
 
 
 def named(value: Any) -> str:

@@ -118,6 +118,8 @@ class Task(Algebra):
         target: template or function of the location of the value; if a value is there, the task does not run.
         task_run_name: template or function of the name of a run of this task.
         nout: how many values `run` returns, for `a, b = my_task()`.
+        max_active: at most so many runs of this task go on at once in a flow run: all its calls, and children of maps.
+        rate: at most so many of them start a second; or a text such as "100/minute".
 
     Raises:
         TaskSettingError: a setting has a value it cannot have; `TaskSettingTypeError` if the type is wrong.
@@ -130,6 +132,7 @@ class Task(Algebra):
     _tags: set[str] | None
     _state_handlers: list[Callable[..., Any]] | None
     _run_signature: ClassVar[RunSignature]
+    _run_limits: settings.Limits | None = None
     _plain: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -171,6 +174,8 @@ class Task(Algebra):
         target: str | Callable[..., str] | None = None,
         task_run_name: str | Callable[..., str] | None = None,
         nout: int | None = None,
+        max_active: int | None = None,
+        rate: float | str | None = None,
     ) -> None:
         self._warn_of_early_settings()
         defaults = config.tasks.defaults
@@ -195,6 +200,8 @@ class Task(Algebra):
         self.nout = self._run_signature.nout if nout is None else nout
         self.auto_generated = False
         self._settle()
+        if max_active is not None or rate is not None:
+            self._limit({"max_active": max_active, "rate": rate})
         if on_failure is not None:
             self._watch_failures(on_failure)
         tracker = lookup("_unused_task_tracker")
@@ -203,6 +210,10 @@ class Task(Algebra):
 
     def _watch_failures(self, callback: Callable[..., Any]) -> None:
         self.state_handlers.append(failure_handler(settings.function(callback, "on_failure", repr(self))))
+
+    def _limit(self, given: dict[str, Any]) -> None:
+        """Set limits. They have no attributes of their own: classes of users may call theirs `rate`."""
+        self._run_limits = settings.limits(self._run_limits, given, repr(self))
 
     def _warn_of_early_settings(self) -> None:
         early = {key.removeprefix("_") for key in vars(self)} & SETTINGS
@@ -339,11 +350,17 @@ class Task(Algebra):
 
     def _override(self, task_args: dict[str, Any]) -> None:
         self._forget_for(task_args)
+        limits: dict[str, Any] = {}
         for key, value in task_args.items():
-            if not hasattr(self, key):
+            if hasattr(self, key):
+                setattr(self, key, value)
+                continue
+            if key not in settings.LIMITS:
                 raise UnknownSetting(f"{self!r} has no attribute {key!r} that task_args could set.")
-            setattr(self, key, value)
+            limits[key] = value
         self._settle()
+        if limits:
+            self._limit(limits)
 
     def _forget_for(self, task_args: dict[str, Any]) -> None:
         """Drop the settings that made sense only with those to be changed."""

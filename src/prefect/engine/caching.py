@@ -16,7 +16,7 @@ from prefect.utilities.code import code_of
 from prefect.utilities.context import context, lookup
 from prefect.utilities.datetimes import utcnow
 
-UNSEEN = frozenset({"_run_signature", "_state_handlers", "_tags"})
+UNSEEN = frozenset({"_run_limits", "_run_signature", "_state_handlers", "_tags"})
 SAID: set[tuple[str, str]] = set()
 NOTHING = Compared(frozenset(), frozenset())
 

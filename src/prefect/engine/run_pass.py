@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ from prefect.core.edge import Edge
 from prefect.core.task import Task
 from prefect.engine import caching, mapping, pace
 from prefect.engine.hands import CannotTravel, MappedTask, Outcome, about, hands_for
+from prefect.engine.limits import gate_for
 from prefect.engine.lineage import lineages
 from prefect.engine.mapping import Source, Stream
 from prefect.engine.plan import Node, RunPlan
@@ -33,7 +35,7 @@ from prefect.executors.base import Executor, Lost
 from prefect.executors.local import LocalExecutor
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.context import innermost, lookup
-from prefect.utilities.datetimes import utcnow, wait_until
+from prefect.utilities.datetimes import LONGEST_SLEEP, utcnow, wait_until
 from prefect.utilities.logging import get_logger
 
 LASTING_ROLES = ("init", "work")
@@ -87,6 +89,9 @@ class Pass:
         self.hands = hands_for(executor, innermost())
         self.patient = patient
         self.scheduler = begin(plan, task_states, continued, by_lane=executor.distant)
+        self.gate = gate_for((node.task for node in plan.nodes), config.engine.limits)
+        if self.gate is not None:
+            self.scheduler.limited = self.gate.groups
         self.began = utcnow()
         self.interrupted = False
         self.broken: Exception | None = None
@@ -140,10 +145,15 @@ class Pass:
         scheduler = self.scheduler
         if self.inline or self._has_room():
             instruction = scheduler.next(
-                self._now() if scheduler.due else None, self.sizes, len(self.in_flight) < MOST_IN_FLIGHT
+                self._now() if scheduler.due else None,
+                self.sizes,
+                len(self.in_flight) < MOST_IN_FLIGHT,
+                () if self.gate is None else self.gate.shut(time.monotonic()),
             )
             if instruction is not None:
                 node = self.plan.nodes[instruction.node]
+                if self.gate is not None and isinstance(instruction, RunTask | RunChildren):
+                    self.gate.started(node.number, time.monotonic())
                 if type(instruction) is RunTask and (
                     self.inline or self._makes_a_stream(node)
                 ):  # the common case, without detours
@@ -170,13 +180,24 @@ class Pass:
         return utcnow() if self.patient else self.began
 
     def _seconds_to_next(self) -> float | None:
-        """How long until a waiting run is due, if anybody waits for it."""
-        if not self.scheduler.due or not self.patient or not self._has_room():
+        """How long until a waiting run is due, or may start again, if anybody waits for it."""
+        if not (self.scheduler.due or self.scheduler.held) or not self._has_room():
             return None
-        return max(0.0, (self.scheduler.due[0][0] - utcnow()).total_seconds())
+        waits = [self._seconds_shut()]
+        if self.scheduler.due and self.patient:
+            waits.append((self.scheduler.due[0][0] - utcnow()).total_seconds())
+        return min((max(0.0, each) for each in waits if each is not None), default=None)
+
+    def _seconds_shut(self) -> float | None:
+        """How long a rate holds the first of those that it holds; None if it holds nobody."""
+        opens = self.gate.opens(self.scheduler.held) if self.gate is not None else None
+        return None if opens is None else min(opens - time.monotonic(), LONGEST_SLEEP)
 
     def _sleep(self) -> bool:
-        """Wait for the first run that is due. False if there is none to wait for."""
+        """Wait for the first run that is due, or may start again. False if there is none to wait for."""
+        if self.scheduler.held and (seconds := self._seconds_to_next()) is not None:
+            time.sleep(seconds)
+            return True
         if not self.scheduler.due:
             return False
         first = self.scheduler.due[0][0]
@@ -212,6 +233,8 @@ class Pass:
         if self.inline:  # it has done the work already
             self._take_in(instruction, self.hands.outcome(future))
             return
+        if self.gate is not None:
+            self.gate.entered(node.number)
         self.tickets += 1
         self.in_flight[self.tickets], self.futures[self.tickets] = instruction, future
 
@@ -257,6 +280,8 @@ class Pass:
         ticket, value = done
         self.futures.pop(ticket, None)
         instruction = self.in_flight.pop(ticket, None)
+        if self.gate is not None and instruction is not None:
+            self.gate.left(instruction.node)
         if instruction is None:
             LOGGER.warning("The outcome of an attempt that was given up came late; it is dropped.")
         elif isinstance(value, Lost):
@@ -299,6 +324,8 @@ class Pass:
 
     def _next_size(self, node: int, count: int, seconds: float) -> int:
         """How many children to give out at once: near the end fewer, so that all hands end together."""
+        if self.gate is not None and self.gate.spaced(node):
+            return 1
         if self.inline:
             return pace.next_size(count, seconds)
         if self.executor.stops_work and self.plan.nodes[node].task.timeout:

@@ -51,6 +51,7 @@ class RunChildren(NamedTuple):
 
 Instruction = RunTask | OpenMap | Draw | RunChildren
 ONE_BY_ONE: Mapping[int, int] = {}
+UNLIMITED: Mapping[int, int] = {}
 WHOLE = -1  # the index of a task that is not a child
 
 
@@ -115,6 +116,8 @@ class Scheduler:
 
     Attributes:
         due: a heap of the runs that wait for a time: `(time, number, index)`.
+        limited: the group of each task that a limit holds, see `prefect.engine.limits`.
+        held: for each group that was shut, a heap of the tasks that wait until it opens.
     """
 
     def __init__(
@@ -130,6 +133,8 @@ class Scheduler:
         self._queued: set[int] = set()
         self._drawing: list[int] = []
         self.due: list[tuple[datetime, int, int]] = []
+        self.limited = UNLIMITED
+        self.held: dict[int, list[int]] = {}
         for number, count in enumerate(plan.waiting):
             if not count:
                 self._start(number)
@@ -140,7 +145,11 @@ class Scheduler:
     # --- what to do next ---------------------------------------------------------------------------------------------
 
     def next(
-        self, now: datetime | None, sizes: Mapping[int, int] = ONE_BY_ONE, draw: bool = True
+        self,
+        now: datetime | None,
+        sizes: Mapping[int, int] = ONE_BY_ONE,
+        draw: bool = True,
+        shut: Collection[int] = (),
     ) -> Instruction | None:
         """The next thing to do, or None when everything waits.
 
@@ -148,12 +157,17 @@ class Scheduler:
             now: what is due by then is ready; None leaves it waiting.
             sizes: how many children at once, for each mapped task; 1 if it is not there.
             draw: may further elements be drawn, if nothing else is ready?
+            shut: groups of limited tasks that may not start now.
         """
         if self.due and now is not None:
             self._wake(now)
+        if self.held:
+            self._release(shut)
         while self._ready:
             number = self._ready[0]
             node = self.plan.nodes[number]
+            if shut and self._hold(node, shut):
+                continue
             if not node.mapped:
                 heappop(self._ready)
                 return tuple.__new__(RunTask, (number,))  # quicker than its constructor, and every task takes this road
@@ -170,10 +184,32 @@ class Scheduler:
             if indices:
                 lane = self.children[number].lane if type(indices) is range else None
                 return RunChildren(number, indices, lane or ())
-        return Draw(self._drawing[0]) if self._drawing and draw else None
+        return Draw(self._drawing[0]) if self._drawing and draw and not self._jammed() else None
 
     def _unqueue(self) -> None:
         self._queued.discard(heappop(self._ready))
+
+    # --- limits ------------------------------------------------------------------------------------------------------
+
+    def _hold(self, node: Node, shut: Collection[int]) -> bool:
+        """Put the first ready task aside if it may not start now; a mapped one can be opened all the same."""
+        group = self.limited.get(node.number)
+        if group not in shut or (node.mapped and node.number not in self.children):
+            return False
+        heappush(self.held.setdefault(group, []), heappop(self._ready))  # type: ignore[arg-type]
+        return True
+
+    def _release(self, shut: Collection[int]) -> None:
+        """Take back the first task of each open group: the next ones may find it shut again."""
+        for group in [each for each in self.held if each not in shut]:
+            heappush(self._ready, heappop(self.held[group]))
+            if not self.held[group]:
+                del self.held[group]
+
+    def _jammed(self) -> bool:
+        """Is a map that takes what is drawn held? More would only pile up before it."""
+        held = (number for numbers in self.held.values() for number in numbers)
+        return any(number in self.children and self.children[number].growing for number in held)
 
     # --- lanes -------------------------------------------------------------------------------------------------------
 
@@ -211,6 +247,8 @@ class Scheduler:
     def _untouched(self, number: int) -> bool:
         """Has no child of a mapped task, which is or can be opened, been given out or had a state before?"""
         if self.plan.nodes[number].task.timeout:  # what has to be stopped in time is stopped on its own
+            return False
+        if number in self.limited:  # and what is limited starts on its own
             return False
         if number not in self.children:
             return number in self._queued and not isinstance(self.states[number], State)
