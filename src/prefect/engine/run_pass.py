@@ -2,6 +2,9 @@
 
 Work that was given out has a ticket. What comes back under a ticket counts once; what comes back under one that was
 given up, as a twin of a run whose worker seemed to be dead, is dropped.
+
+Hands may die over a run. Where it is not certain over which (a cluster names all that were with a worker), a run that
+was there too often has a trial: it runs once more, with nothing else under way, before it is called `Crashed`.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from logging import DEBUG
@@ -99,6 +102,8 @@ class Pass:
         self.in_flight: dict[int, RunTask | RunChildren] = {}
         self.futures: dict[int, Any] = {}
         self.deaths: Counter[tuple[int, int]] = Counter()
+        self.trials: deque[RunTask | RunChildren] = deque()
+        self.on_trial = False
         self.maps: dict[int, tuple[TaskRunner, list[tuple[Edge, Source]]]] = {}
         self.sizes: dict[int, int] = {}
         self.streaming: set[int] = set()
@@ -142,6 +147,11 @@ class Pass:
 
     def _advance(self) -> bool:
         """Do the next thing. False when there is nothing more to do in this pass."""
+        if self.trials and not self.in_flight:
+            self.on_trial = True
+            trial = self.trials.popleft()
+            self._carry_out(trial, self.plan.nodes[trial.node])
+            return True
         scheduler = self.scheduler
         if self.inline or self._has_room():
             instruction = scheduler.next(
@@ -172,6 +182,8 @@ class Pass:
 
     def _has_room(self) -> bool:
         """May one more thing be under way?"""
+        if self.trials or self.on_trial:
+            return False
         slots = self.executor.slots
         return slots is None or len(self.in_flight) < slots
 
@@ -288,6 +300,7 @@ class Pass:
             self._lost(instruction, value)
         else:
             self._take_in(instruction, self.hands.outcome(value))
+        self.on_trial = False
 
     def _take_in(self, instruction: RunTask | RunChildren, outcome: Outcome) -> None:
         node, scheduler = instruction.node, self.scheduler
@@ -360,6 +373,10 @@ class Pass:
             return
         self.deaths[node.number, index] += 1
         count = self.deaths[node.number, index]
+        if count > config.engine.crash_retries and not (lost.certain or self.on_trial):
+            LOGGER.warning("Task '%s': %s; it runs again with nothing else beside it, to be sure.", name, lost.reason)
+            self.trials.append(RunTask(node.number) if index == WHOLE else RunChildren(node.number, (index,)))
+            return
         if count <= config.engine.crash_retries:
             LOGGER.warning(
                 "Task '%s': %s; it runs again (%d of %d).", name, lost.reason, count, config.engine.crash_retries

@@ -30,12 +30,14 @@ class Lost:
         done: what a generator function had yielded before; None if that is not known.
         timed_out: was the call stopped because it took longer than its timeout?
         stack: where the call was at that moment, if it is known.
+        certain: were the hands at this very call? A cluster may only know that it was with a worker that died.
     """
 
     reason: str
     done: Sequence[Any] | None = None
     timed_out: bool = False
     stack: str | None = None
+    certain: bool = True
 
 
 class Executor:

@@ -131,44 +131,39 @@ class DaskExecutor(Executor):
         """A cluster of our own."""
         import dask
 
+        make = found(self.cluster_class)
+        settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": 0}
+        kwargs = self.cluster_kwargs
         with ExitStack() as stack:
-            make = found(self.cluster_class)
-            kwargs = {**self._local_kwargs(make, stack), **self.cluster_kwargs}
-            with dask.config.set({"distributed.scheduler.allowed-failures": 0}), warnings.catch_warnings():
+            if is_local(make):
+                kwargs = {"silence_logs": logging.WARNING if self.debug else logging.CRITICAL, **kwargs}
+                settings["temporary-directory"] = stack.enter_context(scratch_space())
+            with dask.config.set(settings), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "(?s)Port .* is already in use")  # the dashboard takes another one
-                cluster = stack.enter_context(make(**kwargs))
+                cluster = stack.enter_context(made(make, kwargs))
             if self.adapt_kwargs:
                 cluster.adapt(**self.adapt_kwargs)
             yield cluster
-
-    def _local_kwargs(self, make: Callable[..., Any], stack: ExitStack) -> dict[str, Any]:
-        """What a cluster on this machine needs to be quiet and to leave nothing behind."""
-        import dask
-        from distributed import LocalCluster
-
-        if not (isinstance(make, type) and issubclass(make, LocalCluster)):
-            return {}
-        level = logging.WARNING if self.debug else logging.CRITICAL  # what matters comes back as an outcome
-        if "local_directory" in self.cluster_kwargs:
-            return {"silence_logs": level}
-        from tempfile import TemporaryDirectory
-
-        place = dask.config.get("temporary-directory", None)
-        directory = TemporaryDirectory(prefix="prefect-dask-", dir=place, ignore_cleanup_errors=True)
-        return {"silence_logs": level, "local_directory": stack.enter_context(directory)}
 
     @contextmanager
     def _client(self, cluster: Any) -> Iterator[Client]:
         """The way to the cluster."""
         from distributed import Client
+        from distributed.utils import silence_logging_cmgr
 
         try:
             client = Client(cluster or self.address, **self.client_kwargs)
         except OSError as error:
             where = self.address or repr(cluster)
             raise ExecutorError(f"No Dask scheduler answers at {where}: start it, or correct the address.") from error
-        with client:
-            yield client
+        with ExitStack() as stack:
+            stack.enter_context(client)
+            try:
+                yield client
+            except ExecutorError:  # it says that the scheduler is gone; the client need not say so at length
+                stack.enter_context(silence_logging_cmgr(logging.CRITICAL, "distributed.client"))
+                client.close()
+                raise
 
     @property
     def _pool(self) -> DaskPool:
@@ -301,6 +296,32 @@ def found(cluster_class: str | Callable[..., Any]) -> Callable[..., Any]:
     except (ImportError, AttributeError, ValueError) as error:
         raise ExecutorUsageError(f"`cluster_class` is {cluster_class!r}, which cannot be imported: {error}.") from error
     return make
+
+
+def is_local(make: Callable[..., Any]) -> bool:
+    """Are these processes or threads of this machine?"""
+    from distributed import LocalCluster
+
+    return isinstance(make, type) and issubclass(make, LocalCluster)
+
+
+@contextmanager
+def scratch_space() -> Iterator[str]:
+    """A directory for what scheduler and workers write, of which they leave something behind."""
+    from tempfile import TemporaryDirectory
+
+    import dask
+
+    place = dask.config.get("temporary-directory", None)
+    with TemporaryDirectory(prefix="prefect-dask-", dir=place, ignore_cleanup_errors=True) as directory:
+        yield directory
+
+
+def made(make: Callable[..., Any], kwargs: Mapping[str, Any]) -> Any:
+    try:
+        return make(**kwargs)
+    except (OSError, RuntimeError) as error:
+        raise ExecutorError(f"The Dask cluster for this run could not be started: {error}") from error
 
 
 def resources(tags: Iterable[str]) -> dict[str, float]:

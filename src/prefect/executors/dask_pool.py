@@ -32,7 +32,8 @@ from prefect.executors.dask_worker import Place, packed, perform, same, stop, un
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-LOOKS_EVERY = 1.0  # seconds between two looks at the size of the cluster
+LOOKS_EVERY = 0.5  # seconds between two looks at the size of the cluster
+TOGETHER = 0.1  # seconds after which those that are fetched together hold up the next ones no longer
 PATIENCE = 2.0  # seconds that the cluster has to answer when a run is cancelled
 SPOILT = ("cancelled", "error")  # states of a future from which nothing more will come
 
@@ -78,7 +79,7 @@ class DaskPool(Pool[DaskCall]):
         telling: does `cancel` tell the workers too?
 
     Attributes:
-        threads: how many calls the cluster can make at once; looked up every second.
+        threads: how many calls the cluster can make at once; looked up all the time.
     """
 
     def __init__(self, client: Client, telling: bool) -> None:
@@ -254,8 +255,8 @@ class DaskPool(Pool[DaskCall]):
             self._some_done.clear()
             fetching = [self._keep(self._bring_home(*each)) for each in self._done]
             self._done.clear()
-            # Usually they come together. One that was lost with its worker, and is made again, holds up nobody.
-            await asyncio.wait(fetching, return_when=asyncio.FIRST_COMPLETED)
+            # They come together, but for those that were lost with their worker and are made again.
+            await asyncio.wait(fetching, timeout=TOGETHER, return_when=asyncio.FIRST_COMPLETED)
 
     async def _bring_home(self, call: DaskCall, future: Future[bytes]) -> None:
         """Fetch the outcome of a call."""
@@ -268,14 +269,15 @@ class DaskPool(Pool[DaskCall]):
             if death.task != call.key:  # the worker died over a shared value, so the call has not begun
                 self._send([call])
                 return
-            outcome = Lost(reason=epitaph(death))
+            outcome = Lost(reason=epitaph(death), certain=False)  # others were with that worker, too
         except (CancelledError, OSError) as error:
-            self._break(f"The Dask cluster is gone, and with it what was under way ({error}).")
+            self._break(f"The Dask cluster is gone, and with it what was under way: {brief(error)}")
             return
         except Exception as error:  # errors of the function itself are outcomes
             outcome = ExecutorError(f"Dask could not make the call {call.key}: {error!r}.")
             outcome.__cause__ = error
-        call.future = None  # so that the cluster lets go of the value
+        call.future = None
+        future.release()  # at once, even if an error still refers to it, so that the cluster forgets the call
         self._home.put((call, outcome))
 
     def _break(self, reason: str) -> None:
@@ -284,11 +286,12 @@ class DaskPool(Pool[DaskCall]):
             self._home.put(None)
 
     async def _watch(self) -> None:
-        """Follow the size of the cluster."""
+        """Follow the size of the cluster, and see to it that it stays."""
         while True:
             await asyncio.sleep(LOOKS_EVERY)
             with suppress(OSError):  # if it is gone, the calls tell
                 await self._look()
+            revive(self.client.cluster)
 
     async def _look(self) -> None:
         self.threads = sum((await self.client.nthreads(asynchronous=True)).values())
@@ -300,6 +303,22 @@ def placed(argument: Any, shared: list[Shared]) -> Any:
         return argument
     shared.append(argument)
     return Place(len(shared) - 1)
+
+
+def revive(cluster: Any) -> None:
+    """Dask gives up a worker of ours that dies while it starts: ask for it again."""
+    wanted = getattr(cluster, "worker_spec", None)
+    if not wanted:
+        return
+    for name, worker in list(cluster.workers.items()):
+        if worker.status.name == "failed":
+            del cluster.workers[name]
+    if len(cluster.workers) < len(wanted):
+        cluster.scale(len(wanted))
+
+
+def brief(error: Exception) -> str:
+    return str(error).partition("\n")[0] or repr(error)
 
 
 def epitaph(death: Any) -> str:

@@ -41,10 +41,11 @@ class Distant(Executor):
     distant = True
     stops_work = True
 
-    def __init__(self, window: int = 2, exact: bool = True) -> None:
+    def __init__(self, window: int = 2, exact: bool = True, certain: bool = True) -> None:
         super().__init__()
         self.window = window
         self.exact = exact
+        self.certain = certain
         self.calls: list[str] = []
 
     @property
@@ -69,7 +70,13 @@ class Distant(Executor):
         except KeyboardInterrupt as death:
             late = "late" in str(death)
             known = done if self.exact else None
-            return Lost(reason=f"died: {death}", done=known, timed_out=late, stack="in sleep" if late else None)
+            return Lost(
+                reason=f"died: {death}",
+                done=known,
+                timed_out=late,
+                stack="in sleep" if late else None,
+                certain=self.certain,
+            )
 
     def wait(self, futures: Any) -> Any:
         return futures
@@ -439,6 +446,34 @@ def test_children_with_a_timeout_come_one_by_one():
     flow.run(executor=executor)
 
     assert executor.calls[-20:] == [f"slow[{index}]" for index in range(20)]
+
+
+def test_a_run_that_was_only_near_when_hands_died_is_not_called_crashed(notes):
+    """bad and good: whenever bad runs beside good, both are lost; alone, good ends well"""
+
+    class Shared(Distant):
+        """One worker for all calls that are under way together."""
+
+        def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            return fn, args, kwargs
+
+        def next_done(self, futures: Mapping[int, Any], timeout: float | None = None) -> tuple[int, Any] | None:
+            number, (fn, args, kwargs) = next(iter(futures.items()))
+            if len(futures) > 1 and len(set(notes.order)) < 9:
+                notes.order.append(f"lost together {len(notes.order)}")
+                return number, Lost(reason="died", certain=False)
+            outcome = Distant.submit(self, fn, *args, **kwargs)
+            return number, outcome
+
+    with Flow("f") as flow:
+        good = stage("good")(1)
+        bad = stage("bad", dies("bad", times=99))(1)
+        other = stage("other")(2)
+
+    result = flow.run(executor=Shared(certain=False)).result
+
+    assert type(result[bad]) is Crashed
+    assert (type(result[good]), type(result[other])) == (Success, Success)
 
 
 def test_handlers_and_triggers_see_a_crash_as_a_failure():
