@@ -34,6 +34,13 @@ THREADS = {"processes": False, "n_workers": 1, "threads_per_worker": 4, "dashboa
 PROCESSES = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def scratch_space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where clusters write that are not made by the executor."""
+    with dask.config.set({"temporary-directory": str(tmp_path_factory.mktemp("dask"))}):
+        yield
+
+
 @pytest.fixture(scope="module")
 def processes() -> Iterator[DaskExecutor]:
     """Two worker processes."""

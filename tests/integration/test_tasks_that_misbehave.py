@@ -107,9 +107,9 @@ def test_a_task_that_eats_memory_until_it_is_killed() -> None:
 # --- timeouts ---------------------------------------------------------------------------------------------------------
 
 
-def stopped(work: Callable[[], Any]) -> TimedOut:
+def stopped(work: Callable[[], Any], executor: Executor | None = None) -> TimedOut:
     begun = time.monotonic()
-    state = among_others(work, LocalDaskExecutor("processes", num_workers=2), timeout=0.3)
+    state = among_others(work, executor or LocalDaskExecutor("processes", num_workers=2), timeout=0.3)
 
     assert isinstance(state, TimedOut)
     assert time.monotonic() - begun < 30  # instead of for ever
@@ -135,7 +135,7 @@ def test_a_task_that_ignores_exceptions_and_sigterm() -> None:
     assert "in stubborn" in str(stopped(stubborn).stack)
 
 
-def test_a_task_that_hangs_in_c_with_the_lock_of_the_interpreter() -> None:
+def test_a_task_that_hangs_in_c_with_the_lock_of_the_interpreter(executor: Executor) -> None:
     def hangs() -> None:
         import ctypes
 
@@ -145,7 +145,7 @@ def test_a_task_that_hangs_in_c_with_the_lock_of_the_interpreter() -> None:
         library.pthread_mutex_lock(mutex)
         library.pthread_mutex_lock(mutex)
 
-    assert "in hangs" in str(stopped(hangs).stack)
+    assert "in hangs" in str(stopped(hangs, executor).stack)
 
 
 def test_what_a_task_has_started_ends_with_it(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ class DaskExecutor(Executor):
     """
 
     distant = True
+    stops_work = True
 
     def __init__(
         self,
@@ -185,7 +186,8 @@ class DaskExecutor(Executor):
         about = extra_context or {}
         name, index = about.get("task_name") or label_of(fn), about.get("task_index")
         label = name if index is None else f"{name}-{index}"
-        return self._pool.submit(fn, args, kwargs, label=label, resources=resources(about.get("task_tags") or ()))
+        needs, timeout = resources(about.get("task_tags") or ()), about.get("timeout")
+        return self._pool.submit(fn, args, kwargs, timeout=timeout, label=label, resources=needs)
 
     def wait(self, futures: Any) -> Any:
         """The values of futures, in the same nesting of lists, tuples, sets and dicts."""

@@ -27,7 +27,7 @@ from uuid import uuid4
 from prefect.exceptions import ExecutorError
 from prefect.executors.base import Lost
 from prefect.executors.calls import CANCELLED, Call, Pool, label_of
-from prefect.executors.dask_worker import Place, packed, perform, same, stop, unpacked
+from prefect.executors.dask_worker import Place, in_time, packed, perform, same, stop, unpacked
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -115,13 +115,15 @@ class DaskPool(Pool[DaskCall]):
         label: str | None = None,
         resources: Mapping[str, float] | None = None,
     ) -> DaskCall:
-        """Begin a call. Nothing stops it when its time is over: the thread of a worker cannot be stopped."""
+        """Begin a call; one with a timeout is made in a process of its own on its worker."""
         if self._broken:
             raise ExecutorError(self._broken)
         name = label or label_of(fn)
         shared: list[Shared] = []
         places = [placed(each, shared) for each in args]
         named = {key: placed(each, shared) for key, each in (kwargs or {}).items()}
+        if timeout:
+            fn, places = in_time, [self.run, timeout, fn, *places]
         call = DaskCall(name, packed(fn, places, named, name), shared, resources or {})
         self.under_way[call] = None
         self._leaving.append(call)

@@ -16,9 +16,11 @@ from inspect import isgenerator
 from typing import Any, NamedTuple
 
 from prefect.exceptions import ExecutorError
+from prefect.executors.processes import ProcessPool
 from prefect.utilities.pickling import why_unpicklable
 from prefect.utilities.serialization import dumps, loads
 
+LOOKS_EVERY = 0.5  # seconds between two looks whether a run was stopped
 STOPPED: set[str] = set()
 """The runs of which this process makes no more calls."""
 
@@ -85,6 +87,21 @@ def drained(run: str, fn: Callable[..., Any], args: Sequence[Any], kwargs: Mappi
         return None  # nobody waits for it
     value = fn(*args, **kwargs)
     return list(until_stopped(run, value)) if isgenerator(value) else value
+
+
+def in_time(run: str, timeout: float, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Make a call in a process of its own, which can be stopped, as the thread of a worker cannot.
+
+    Returns:
+        Its value, or `Lost` if it took too long or its process died.
+    """
+    with ProcessPool(1) as pool:
+        call = pool.submit(fn, args, kwargs, timeout=timeout)
+        while not call.done:
+            pool.advance(LOOKS_EVERY)
+            if run in STOPPED:
+                pool.cancel()
+        return pool.result(call)
 
 
 def until_stopped(run: str, values: Iterator[Any]) -> Iterator[Any]:
