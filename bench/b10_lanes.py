@@ -39,7 +39,9 @@ def peak() -> int:
 
 def main() -> list[Row]:
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR) as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         with Flow("lanes", executor=DaskExecutor(address=cluster.scheduler_address)) as flow:
@@ -47,7 +49,7 @@ def main() -> list[Row]:
         before = peak()
         run(flow)
         grown = (peak() - before) / 1e6
-        result = compare(lambda: seconds(lambda: run(flow)), lambda: seconds(lambda: plain(client)), repeats=3)
+        result = compare(lambda: seconds(lambda: run(flow)), lambda: seconds(lambda: plain(client)), repeats=2)
     return [
         Row("B10", f"Dask, 2 workers: 3 maps of {N:,} lanes passing 1 MB arrays", f"{result.work:.1f} s",
             f"plain Dask {result.yardstick:.1f} s", f"{result.ratio:.2f} × plain Dask", "≤ 1 ×", result.ratio <= 1),

@@ -13,7 +13,7 @@ from measure import Row, compare, micro, save, seconds
 from prefect import Flow, task
 from prefect.executors import DaskExecutor
 
-N, SUBMITTED, SLOW, PAUSE = 10_000, 2_000, 200, 0.05
+N, SUBMITTED, SLOW, PAUSE = 10_000, 2_000, 600, 0.05
 
 
 def nap(x: int) -> int:
@@ -27,7 +27,9 @@ def submitted(client: Client) -> None:
 
 def main() -> list[Row]:
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR) as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         executor = DaskExecutor(address=cluster.scheduler_address)

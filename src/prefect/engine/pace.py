@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-TARGET_SECONDS = 0.02
 LARGEST = 4096
 
 
-def next_size(size: int, seconds: float) -> int:
-    """The size of the next chunk, when a chunk of `size` took so many seconds: it at most doubles."""
-    fitting = int(size * TARGET_SECONDS / max(seconds, 1e-9))
+def next_size(size: int, seconds: float, target: float = 0.02) -> int:
+    """The size of the next chunk, when a chunk of `size` took so many seconds: it at most doubles.
+
+    Args:
+        size: how many children there were in the last one.
+        seconds: how long it took.
+        target: how long the next one should take.
+    """
+    fitting = int(size * target / max(seconds, 1e-9))
     return max(1, min(fitting, size * 2, LARGEST))
 
 

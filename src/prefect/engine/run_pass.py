@@ -344,7 +344,8 @@ class Pass:
         if self.executor.stops_work and self.plan.nodes[node].task.timeout:
             return 1
         slots = self.executor.slots or 1
-        return pace.fair_size(pace.next_size(count, seconds), self.scheduler.children[node].left, slots)
+        size = pace.next_size(count, seconds, self.executor.chunk_seconds)
+        return pace.fair_size(size, self.scheduler.children[node].left, slots)
 
     # --- hands that died ---------------------------------------------------------------------------------------------
 

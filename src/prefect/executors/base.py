@@ -50,11 +50,13 @@ class Executor:
         inline: `submit` itself does the work, in the calling thread, and returns the value.
         distant: the work is done in other processes, so that functions, arguments and values are pickled.
         stops_work: work under way can be stopped, by a timeout and by `cancel`.
+        chunk_seconds: how much work of a map to give out in one call: the more a call costs, the more.
     """
 
     inline: ClassVar[bool] = False
     distant: ClassVar[bool] = False
     stops_work: ClassVar[bool] = False
+    chunk_seconds: ClassVar[float] = 0.02
 
     def __init__(self) -> None:
         self.logger = get_logger(type(self).__name__)

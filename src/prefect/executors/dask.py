@@ -64,6 +64,7 @@ class DaskExecutor(Executor):
 
     distant = True
     stops_work = True
+    chunk_seconds = 0.2
 
     def __init__(
         self,
