@@ -382,6 +382,7 @@ def test_a_cancelled_call_can_clean_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fn", [sleep_on, ignore_the_signal, catch_everything, count_in_c])
 def test_leaving_stops_what_is_under_way(fn: Callable[[], None]) -> None:
+    before = set(psutil.Process().children())
     with ProcessPool(2, grace=GRACE) as pool:
         idle = outcome(pool, os.getpid)
         calls = [pool.submit(fn) for _ in range(3)]
@@ -389,7 +390,7 @@ def test_leaving_stops_what_is_under_way(fn: Callable[[], None]) -> None:
 
     assert [type(call.outcome()) for call in calls] == [Lost] * 3
     assert gone(idle)
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= before
 
 
 DRIVER = """
