@@ -115,7 +115,8 @@ class Pass:
     def finish(self) -> End:
         """Run until nothing is left to do."""
         try:
-            while not self.interrupted and self._advance():
+            advance = self._advance_here if self.inline and self.gate is None else self._advance
+            while not self.interrupted and advance():
                 pass
         except KeyboardInterrupt:
             self.interrupted = True
@@ -145,8 +146,21 @@ class Pass:
         """Mapped tasks with children that are not over; a task behind them may be over for lack of children."""
         return [self.scheduler.states[number] for number, each in self.scheduler.children.items() if each.left]  # type: ignore[misc]
 
+    def _advance_here(self) -> bool:
+        """Do the next thing at once; most runs take this road. False when there is nothing more to do in this pass."""
+        scheduler = self.scheduler
+        instruction = scheduler.next(self._now() if scheduler.due else None, self.sizes)
+        if instruction is None:
+            return self._sleep()
+        node = self.plan.nodes[instruction.node]
+        if type(instruction) is RunTask:
+            scheduler.ended(node.number, self._run_here(node))
+        else:
+            self._carry_out(instruction, node)
+        return True
+
     def _advance(self) -> bool:
-        """Do the next thing. False when there is nothing more to do in this pass."""
+        """Do or collect the next thing. False when there is nothing more to do in this pass."""
         if self.trials and not self.in_flight:
             self.on_trial = True
             trial = self.trials.popleft()
