@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from prefect.engine.result.released import Released
 from prefect.engine.state import Failed, Mapped, State, Success
 from prefect.exceptions import UnmappableError
 
@@ -103,9 +104,14 @@ class Stream:
         self._kept.pop(index, None)
 
 
+def is_iterator(state: State) -> bool:
+    """Is the value of a task an iterator, whose elements come one by one and once?"""
+    return type(state) is Success and type(state._held) is not Released and hasattr(type(state.result), "__next__")
+
+
 def stream_of(state: State) -> Stream | None:
     """The stream that is the value of a state, if it is one."""
-    if isinstance(state, Mapped) or not state.is_successful():
+    if type(state) is not Success or type(state._held) is Released:
         return None
     return state.result if isinstance(state.result, Stream) else None
 

@@ -25,13 +25,13 @@ from prefect.engine import caching, mapping, pace
 from prefect.engine.hands import CannotTravel, MappedTask, Outcome, about, hands_for
 from prefect.engine.limits import gate_for
 from prefect.engine.lineage import lineages
-from prefect.engine.mapping import Source, Stream
+from prefect.engine.mapping import Source
 from prefect.engine.plan import Node, RunPlan
 from prefect.engine.reporting import SILENT, Reporter
 from prefect.engine.result.base import Result
-from prefect.engine.result.released import let_go
 from prefect.engine.scheduler import WHOLE, Draw, Instruction, RunChildren, RunTask, Scheduler
 from prefect.engine.state import Cached, Cancelled, Crashed, Mapped, Pending, State, Success, TimedOut
+from prefect.engine.streams import Streams
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import TaskTimeoutSignal
 from prefect.executors.base import Executor, Lost
@@ -106,8 +106,7 @@ class Pass:
         self.on_trial = False
         self.maps: dict[int, tuple[TaskRunner, list[tuple[Edge, Source]]]] = {}
         self.sizes: dict[int, int] = {}
-        self.streaming: set[int] = set()
-        self.streams: dict[int, list[Stream]] = {}
+        self.streams = Streams(plan, self.scheduler)
         self.lineages: Sequence[str] | None = None
 
     # --- the loop ----------------------------------------------------------------------------------------------------
@@ -250,7 +249,7 @@ class Pass:
             elif type(instruction) is RunChildren:
                 future = self._submit_children(instruction)
             else:
-                self._draw(node) if type(instruction) is Draw else self._open(node)
+                self._open_or_draw(instruction, node)
                 return
         except CannotTravel as error:
             for index in indices_of(instruction):
@@ -263,15 +262,6 @@ class Pass:
             self.gate.entered(node.number)
         self.tickets += 1
         self.in_flight[self.tickets], self.futures[self.tickets] = instruction, future
-
-    def _draw(self, node: Node) -> None:
-        """Draw further elements of the iterators that a mapped task maps over: as many as all of them have."""
-        streams, children = self.streams[node.number], self.scheduler.children[node.number]
-        most = self.sizes.get(node.number, 1)
-        if children.bound is not None:
-            most = min(most, children.bound - len(children.states))
-        length = min(len(children.states) + stream.draw(most) for stream in streams)
-        self.scheduler.grew(node.number, length - len(children.states), any(stream.over for stream in streams))
 
     def _submit_task(self, node: Node) -> Any:
         given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
@@ -292,7 +282,7 @@ class Pass:
             facts=self.contexts.get(node.task),
             sources=sources,
             origins=[lane.index(each) if each in node.lanes and each in lane else None for each in node.sources],
-            width=sys.maxsize if number in self.streaming else len(self.scheduler.children[number].states),
+            width=sys.maxsize if number in self.streams else len(self.scheduler.children[number].states),
             kept=not readers or not readers <= set(lane),
         )
 
@@ -334,7 +324,7 @@ class Pass:
                 scheduler.child_ended(node, index, states[0])  # type: ignore[arg-type]
             if self.streams:
                 for number in lane:
-                    self._forget(number, index)
+                    self.streams.forget(number, index)
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
         self._remember(instruction, outcome)
 
@@ -436,18 +426,23 @@ class Pass:
             found[edge] = mapping.flattened(states[source]) if edge.flattened else states[source]
         return found
 
+    def _open_or_draw(self, instruction: Instruction, node: Node) -> None:
+        if type(instruction) is Draw:
+            self.streams.draw(node, self.sizes.get(node.number, 1))
+        else:
+            self._open(node)
+
     def _open(self, node: Node) -> None:
         """Find out how many children a mapped task has."""
         runner = self._runner(node)
         upstream = self._upstream(node)
-        self._streamed(node, upstream)
+        self.streams.take_over(node, upstream)
         given = self.scheduler.states[node.number]
         state = runner.run(given, upstream, self.contexts.get(node.task), is_mapped_parent=True)
         if not isinstance(state, Mapped):
             self.scheduler.ended(node.number, state)
             return
         runner.speak_at(DEBUG)
-        streams = [each for each in map(mapping.stream_of, upstream.values()) if each is not None]
         again = state is given  # a state of an earlier pass is not ours to change
         count = mapping.width(upstream) if again else state.n_map_states
         self.maps[node.number] = (runner, mapping.sources_of(upstream))
@@ -456,52 +451,8 @@ class Pass:
             node.number,
             parent,
             mapping.children_given(given, count),
-            draws=bool(streams) and not any(each.over for each in streams),
-            bound=self._bound(upstream, node),
+            *self.streams.growth(node, upstream),
         )
-        if streams or any(lane in self.streaming for lane in node.lanes):
-            self.streaming.add(node.number)
-            self.streams[node.number] = streams
-
-    def _bound(self, upstream: Mapping[Edge, State], node: Node) -> int | None:
-        """How many children a mapped task can have, by those of its inputs whose length is known."""
-        known = [
-            mapping.measure(edge, state)
-            for edge, state, source in zip(upstream, upstream.values(), node.sources, strict=True)
-            if edge.mapped and state.is_successful()
-            if mapping.stream_of(state) is None and source not in self.streaming
-        ]
-        return min(known, default=None)
-
-    def _streamed(self, node: Node, upstream: dict[Edge, State]) -> None:
-        """Let children draw from the iterators among the values; only one task can, as each element comes once."""
-        for edge, source in zip(node.edges, node.sources, strict=True):
-            state = upstream[edge]
-            if not edge.mapped or type(state) is not Success or not hasattr(type(state.result), "__next__"):
-                continue
-            readers = [*self.plan.after_end.get(source, ()), *self.plan.after_opening.get(source, ())]
-            if readers == [node.number] and not edge.flattened:
-                upstream[edge] = self.scheduler.states[source] = Success(state.message, result=Stream(state.result))
-
-    def _forget(self, number: int, index: int) -> None:
-        """Let go of what a child of an endless map has read, and those before it made for it alone."""
-        states = self.scheduler.children[number].states
-        state = states[index] if index < len(states) else None
-        if number not in self.streaming or state is None or not state.is_finished():
-            return
-        for stream in self.streams[number]:
-            stream.forget(index)
-        for lane in self.plan.nodes[number].lanes:
-            if lane in self.streaming:
-                self._let_go(lane, index)
-
-    def _let_go(self, number: int, index: int) -> None:
-        state = self.scheduler.children[number].states[index]
-        lanes = self.plan.after_opening.get(number, ())
-        if type(state) is not Success or self.plan.after_end.get(number) or not config.engine.release_values:
-            return
-        if all(each in self.scheduler.children and self.scheduler.children[each].over(index) for each in lanes):
-            state._held = let_go(state._held)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -514,7 +465,7 @@ class Pass:
                 found[number] = self._missing()
             elif isinstance(state, Mapped) and number in self.scheduler.children:
                 state.map_states = [self._missing() if self._is_missing(each) else each for each in state.map_states]
-                if number in self.streaming:
+                if number in self.streams:
                     state.message = f"Mapped over {len(state.map_states)} elements, one after the other."
         return dict(zip(self.plan.numbers, found, strict=True))  # type: ignore[arg-type]
 
