@@ -14,7 +14,7 @@ PAGES = [HERE.parent / "README.md", HERE.parent / "docs" / "reference" / "benchm
 
 
 def table() -> str:
-    rows = [json.loads(path.read_text()) for path in sorted((HERE / "results").glob("*.json"))]
+    rows = [json.loads(path.read_text()) for path in sorted((HERE / "results").glob("*.json"), key=place)]
     lines = [
         f"Python {platform.python_version()}, {platform.machine()}; medians, ratios taken in one process.",
         "",
@@ -28,6 +28,13 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def place(path: Path) -> tuple[str, int, str]:
+    """Where a row stands: B9 before B10."""
+    parts = re.fullmatch(r"([A-Z]+)(\d+)(.*)", path.stem)
+    assert parts is not None
+    return parts[1], int(parts[2]), parts[3]
+
+
 def put_into(page: Path, text: str) -> None:
     """Replace what stands between the two markers of a page."""
     old = page.read_text()
@@ -36,7 +43,7 @@ def put_into(page: Path, text: str) -> None:
 
 
 def main() -> int:
-    scripts = sorted(HERE.glob("[bv][0-9]*.py"))
+    scripts = sorted(HERE.glob("[bv][0-9]*.py"), key=lambda path: path.stem)
     for script in scripts:
         subprocess.run([sys.executable, str(script)], check=True)
     for page in PAGES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 
 import numpy
@@ -13,7 +14,7 @@ from measure import Row, compare, save, seconds
 from prefect import Flow, task
 from prefect.executors import DaskExecutor
 
-N = 5_000
+N = int(os.environ.get("BENCH_LANES", "5000"))
 
 
 def make(seed: int) -> numpy.ndarray:
