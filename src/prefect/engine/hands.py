@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
@@ -209,10 +210,12 @@ class Far:
 
 
 def sent(runner: TaskRunner) -> TaskRunner:
-    """A runner as it travels: workers tell nobody but the driver."""
-    if runner.reporter is not SILENT:
-        runner.reporter = SILENT
-    return runner
+    """A runner as it travels: workers tell nobody but the driver, whose own runner goes on reporting."""
+    if runner.reporter is SILENT:
+        return runner
+    silent = copy(runner)
+    silent.reporter = SILENT
+    return silent
 
 
 def packed(task: Task, what: Any) -> bytes:

@@ -177,9 +177,7 @@ class Pass:
                 node = self.plan.nodes[instruction.node]
                 if self.gate is not None and isinstance(instruction, RunTask | RunChildren):
                     self.gate.started(node.number, time.monotonic())
-                if type(instruction) is RunTask and (
-                    self.inline or self._makes_a_stream(node)
-                ):  # the common case, without detours
+                if type(instruction) is RunTask and (self.inline or self._makes_a_stream(node)):
                     scheduler.ended(node.number, self._run_here(node))
                 else:
                     self._carry_out(instruction, node)
@@ -268,7 +266,7 @@ class Pass:
         return self.hands.task(self._runner(node), facts, self._upstream(node), given)
 
     def _submit_children(self, instruction: RunChildren) -> Any:
-        lane = (instruction.node, *instruction.lane)
+        lane = lane_of(instruction)
         states = self.scheduler.children[instruction.node].states
         given = [states[index] for index in instruction.indices]
         return self.hands.children(lane, [self._mapped(number, lane) for number in lane], instruction.indices, given)
@@ -307,32 +305,28 @@ class Pass:
         self.on_trial = False
 
     def _take_in(self, instruction: RunTask | RunChildren, outcome: Outcome) -> None:
-        node, scheduler = instruction.node, self.scheduler
+        node, scheduler, lane = instruction.node, self.scheduler, lane_of(instruction)
+        if self.executor.distant:
+            self._remember(lane, outcome)
         if type(instruction) is RunTask:
             [[state]] = outcome.lanes
             assert state is not None
             scheduler.ended(node, state)
-            self._remember(instruction, outcome)
             return
         assert isinstance(instruction, RunChildren)
         self.interrupted = self.interrupted or outcome.interrupted
-        lane = (node, *instruction.lane)
+        growing = [number for number in lane if number in self.streams]
         for index, states in zip(instruction.indices, outcome.lanes, strict=False):
             if instruction.lane:
                 scheduler.lane_ended(lane, index, states)
             else:
                 scheduler.child_ended(node, index, states[0])  # type: ignore[arg-type]
-            if self.streams:
-                for number in lane:
-                    self.streams.forget(number, index)
+            for number in growing:
+                self.streams.forget(number, index)
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
-        self._remember(instruction, outcome)
 
-    def _remember(self, instruction: RunTask | RunChildren, outcome: Outcome) -> None:
+    def _remember(self, lane: Sequence[int], outcome: Outcome) -> None:
         """Keep cached values that were made in another process; those made in this one are there already."""
-        if not self.executor.distant:
-            return
-        lane = (instruction.node, *instruction.lane) if isinstance(instruction, RunChildren) else (instruction.node,)
         for position, number in enumerate(lane):
             task = self.plan.nodes[number].task
             if task.cache_for is not None:
@@ -485,6 +479,11 @@ class Pass:
 def indices_of(instruction: Instruction) -> Sequence[int]:
     """Which children an instruction speaks of; `WHOLE` for a task that is not mapped."""
     return instruction.indices if isinstance(instruction, RunChildren) else (WHOLE,)
+
+
+def lane_of(instruction: RunTask | RunChildren) -> tuple[int, ...]:
+    """The tasks whose states come of an instruction."""
+    return (instruction.node, *instruction.lane) if isinstance(instruction, RunChildren) else (instruction.node,)
 
 
 def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bool, by_lane: bool) -> Scheduler:

@@ -49,9 +49,6 @@ class Streams:
         self.scheduler = scheduler
         self._of: dict[int, list[Stream]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._of)
-
     def __contains__(self, number: int) -> bool:
         """Does the task of this number grow?"""
         return number in self._of
@@ -92,9 +89,7 @@ class Streams:
         self.scheduler.grew(node.number, length - len(children.states), any(stream.over for stream in streams))
 
     def forget(self, number: int, index: int) -> None:
-        """Let go of what a child has read, if it is over, and of what those before it made for it alone."""
-        if number not in self:
-            return
+        """Let go of what a child of a growing map has read, if it is over, and of what was made for it alone."""
         states = self.scheduler.children[number].states
         state = states[index] if index < len(states) else None
         if state is None or not state.is_finished():

@@ -144,6 +144,17 @@ class Pool(ABC, Generic[C]):
             self.finished[call] = None
 
 
+def values_of(futures: Any, result: Callable[[Any], Any]) -> Any:
+    """The values of calls, in the same nesting of lists, tuples, sets and dicts; what is no call stays as it is."""
+    if isinstance(futures, Call):
+        return result(futures)
+    if isinstance(futures, dict):
+        return {key: values_of(value, result) for key, value in futures.items()}
+    if type(futures) in (list, tuple, set):
+        return type(futures)(values_of(each, result) for each in futures)
+    return futures
+
+
 def label_of(fn: Callable[..., Any]) -> str:
     """How messages name the call of a function, if nobody says it."""
     return getattr(fn, "__qualname__", None) or repr(fn)

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefect.configuration import config
 from prefect.exceptions import ExecutorError, ExecutorUsageError
 from prefect.executors.base import Executor
-from prefect.executors.calls import GRACE, Call, label_of
+from prefect.executors.calls import GRACE, label_of, values_of
 from prefect.executors.dask_pool import DaskPool
 from prefect.executors.local_dask import LocalDaskExecutor as LocalDaskExecutor  # flows import it from here too
 
@@ -192,13 +192,7 @@ class DaskExecutor(Executor):
 
     def wait(self, futures: Any) -> Any:
         """The values of futures, in the same nesting of lists, tuples, sets and dicts."""
-        if isinstance(futures, Call):
-            return self._pool.result(futures)  # type: ignore[arg-type]
-        if isinstance(futures, dict):
-            return {key: self.wait(value) for key, value in futures.items()}
-        if type(futures) in (list, tuple, set):
-            return type(futures)(self.wait(each) for each in futures)
-        return futures
+        return values_of(futures, lambda call: self._pool.result(call))
 
     def next_done(self, futures: Mapping[int, Any], timeout: float | None = None) -> tuple[int, Any] | None:
         """Wait for whichever is done first."""

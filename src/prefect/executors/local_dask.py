@@ -21,7 +21,7 @@ from typing import Any
 
 from prefect.exceptions import ExecutorUsageError
 from prefect.executors.base import Executor
-from prefect.executors.calls import Call, Pool
+from prefect.executors.calls import Pool, values_of
 from prefect.executors.processes import ProcessPool
 from prefect.executors.threads import ThreadPool
 
@@ -111,13 +111,7 @@ class LocalDaskExecutor(Executor):
 
     def wait(self, futures: Any) -> Any:
         """The values of futures, in the same nesting of lists, tuples, sets and dicts."""
-        if isinstance(futures, Call):
-            return self._pool.result(futures)
-        if isinstance(futures, dict):
-            return {key: self.wait(value) for key, value in futures.items()}
-        if type(futures) in (list, tuple, set):
-            return type(futures)(self.wait(each) for each in futures)
-        return futures
+        return values_of(futures, lambda call: self._pool.result(call))
 
     def next_done(self, futures: Mapping[int, Any], timeout: float | None = None) -> tuple[int, Any] | None:
         """Wait for whichever is done first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
@@ -251,7 +252,9 @@ def test_a_mapped_state_travels_with_its_children() -> None:
 
 
 @pytest.mark.parametrize("error", [Stubborn(), Demanding(3, reason="no")])
-def test_an_error_that_cannot_travel_is_described_instead(error: Exception) -> None:
+def test_an_error_that_cannot_travel_is_described_instead(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Importing Dask teaches pickle about the exceptions that exist by then.
+    monkeypatch.delitem(copyreg.dispatch_table, type(error), raising=False)
     state = Failed(result=error)
 
     copy = cloudpickle.loads(cloudpickle.dumps(state))
