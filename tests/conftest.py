@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,17 @@ def quiet(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home directory that is nobody's."""
+    """A home directory that is nobody's, for this process and those that it starts.
+
+    Runs are written down only by the tests that ask for it; with PREFECT_TEST_HISTORY=1 all of them are.
+    """
     path = tmp_path_factory.mktemp("home")
-    with set_temporary_config({"home_dir": str(path)}):
-        yield path
+    on = bool(os.environ.get("PREFECT_TEST_HISTORY"))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PREFECT__HOME_DIR", str(path))
+        environment.setenv("PREFECT__STORE__ENABLED", str(on).lower())
+        with set_temporary_config({"home_dir": str(path), "store.enabled": on}):
+            yield path
 
 
 @pytest.fixture

@@ -37,17 +37,27 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("engine", "engine.*"),
     ("documents", "serialization.*"),
     ("memory", "store.* client.*"),
-    ("roof and leaves", "core.flow storage.* run_configs.* backend.* tasks.* utilities.notifications.*"),
+    ("roof and leaves", "core.flow storage.* run_configs.* backend.* tasks.* utilities.notifications.* testing.*"),
     ("service", "server.* agent.*"),
-    ("doors", "cli.* prefect"),
+    ("doors", "cli.* __main__ prefect"),
 )
 
-FRONT_DOORS = ("prefect", "core", "engine", "tasks", "executors", "schedules", "schedules.clocks", "utilities")
+FRONT_DOORS = (
+    "prefect",
+    "core",
+    "engine",
+    "tasks",
+    "executors",
+    "schedules",
+    "schedules.clocks",
+    "testing",
+    "utilities",
+)
 """Packages that forward names from all layers, by strings: their own imports have to lie on the ground."""
 
 SLOW_OR_OPTIONAL = (
     "ast asyncio cloudpickle croniter dask dateutil difflib distributed "
-    "graphviz pandas psycopg rich sqlite3 tempfile tomllib"
+    "graphviz pandas psutil psycopg rich sqlite3 tempfile tomllib"
 )
 """What may be imported inside a function."""
 

@@ -102,6 +102,13 @@ DOORS: dict[str, dict[str, str]] = {
         "PrefectSecret": "prefect.tasks.secrets.base",
         "SecretBase": "prefect.tasks.secrets.base",
     },
+    "prefect.testing": {
+        "Simulation": "prefect.testing.simulation",
+        "SingleFailures": "prefect.testing.single_failures",
+        "Unknown": "prefect.testing.unknown",
+        "every_single_failure": "prefect.testing.single_failures",
+        "simulate": "prefect.testing.simulation",
+    },
     "prefect.client": {"Secret": "prefect.client.secrets"},
 }
 

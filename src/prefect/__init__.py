@@ -68,6 +68,7 @@ __getattr__, __dir__, __all__ = front_door(
         "schedules",
         "serialization",
         "tasks",
+        "testing",
         "triggers",
         "utilities",
     ),

@@ -36,7 +36,15 @@ BaseException
         ├── ResultMissing              (FileNotFoundError)  nothing is stored at a location
         ├── ResultReleased             (LookupError) a large value that was let go after its last reader
         ├── ResultUnreadable           (ValueError)  what is stored is not what was written, or no value
-        └── ResultStoreError           (OSError)     the store refused: a full disk, no permission, no bucket
+        ├── ResultStoreError           (OSError)     the store refused: a full disk, no permission, no bucket
+        └── StoreError                 (RuntimeError) anything about the history of runs
+            ├── StoreUnavailable       (OSError)     the store cannot be reached or used at the moment
+            ├── StoreUnreadable        (ValueError)  the file is damaged, no store, or of a newer version
+            ├── StoreSettingError      (ValueError)  a setting of the store that it cannot have
+            ├── RunMissing             (LookupError) no run, or several, by that id
+            ├── RunHeld                              another process works at the run
+            ├── RunTakenOver                         another process took over the run that this one works at
+            └── ResumeError            (ValueError)  a run that cannot be resumed with this flow
 ```
 
 The built-in type in brackets is a base too, so that code which catches the built-in error keeps working.
@@ -185,3 +193,35 @@ class ResultUnreadable(PrefectException, ValueError):
 
 class ResultStoreError(PrefectException, OSError):
     """The store could not be read or written, such as a full disk; what was stored before is intact."""
+
+
+class StoreError(PrefectException, RuntimeError):
+    """Something is wrong with the history of runs."""
+
+
+class StoreUnavailable(StoreError, OSError):
+    """The store cannot be reached or used at the moment: asking again later may help."""
+
+
+class StoreUnreadable(StoreError, ValueError):
+    """The store is damaged, is no store at all, or was written by a newer version of this package."""
+
+
+class StoreSettingError(StoreError, ValueError):
+    """A setting of the store has a value that it cannot have."""
+
+
+class RunMissing(StoreError, LookupError):
+    """There is no flow run with this id, or there are several whose ids begin so."""
+
+
+class RunHeld(StoreError):
+    """Another process works at the flow run: wait for its end, or stop that process."""
+
+
+class RunTakenOver(StoreError):
+    """Another process took over the flow run that this one works at, so this one has to stop."""
+
+
+class ResumeError(StoreError, ValueError):
+    """The flow run cannot be resumed with this flow."""

@@ -16,6 +16,7 @@ from azure.storage.blob import BlobServiceClient
 from gcp_storage_emulator.server import create_server
 from google.cloud import storage
 from moto.server import ThreadedMotoServer
+from tests.contract import postgres as postgres_server
 from tests.contract.stand_ins import Blobs, Gate, azurite, connection_string, served
 
 from prefect.engine.result import StoredResult
@@ -199,6 +200,13 @@ def azure_gate() -> Iterator[Gate]:
 def azurite_gate() -> Iterator[Gate]:
     with azurite(str(AZURITE)) as url, gate_before(url) as gate:
         yield gate
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a database on a real PostgreSQL server."""
+    with postgres_server.server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ def test_the_decorator_takes_every_setting_of_a_task():
         "cache_for": timedelta(hours=1),
         "max_active": 5,
         "rate": "100/minute",
+        "on_map_end": print,
         "cache_validator": prefect.engine.cache_validators.all_inputs,
         "cache_key": "k",
         "checkpoint": False,

@@ -17,12 +17,14 @@ from prefect.core.task import Task
 from prefect.core.visualize import draw, notebook_pictures
 from prefect.engine.driver import run_flow
 from prefect.engine.flow_runner import FlowRunner
+from prefect.engine.reporting import NO_HISTORY
 from prefect.engine.result.base import Result
 from prefect.engine.state import State
 from prefect.exceptions import FlowContextActive, RunnerError
 from prefect.executors.base import Executor
 from prefect.serialization.flow import flow_document, flow_from, hash_of
 from prefect.serialization.flow_file import load_flow, save_flow
+from prefect.store.history import RunHistory, resume_flow
 from prefect.utilities.context import lookup
 from prefect.utilities.importing import named_class
 from prefect.utilities.logging import get_logger
@@ -33,6 +35,7 @@ RUN_OPTIONS = frozenset(
         "executor",
         "flow_run_id",
         "flow_run_name",
+        "resume",
         "state",
         "task_contexts",
         "task_runner_state_handlers",
@@ -138,7 +141,8 @@ class Flow(Graph):
             run_on_schedule: run at every time of its schedule; by default yes if it has one.
             runner_cls: the class that runs it.
             **kwargs: further values of parameters by name; and the options `executor`, `state`, `task_states`,
-                `context`, `task_contexts`, `task_runner_state_handlers`, `flow_run_id` and `flow_run_name`.
+                `context`, `task_contexts`, `task_runner_state_handlers`, `flow_run_id`, `flow_run_name` and `resume`:
+                the id of a run in the history to go on with, the beginning of one, or `"last"`.
 
         Returns:
             The state of the run; its result is `{task: state}` for all tasks. Errors of tasks are in their states.
@@ -146,6 +150,8 @@ class Flow(Graph):
         Raises:
             ParameterError: parameters are unknown or missing.
             RunnerError: an option is unknown.
+            RunMissing: there is no such run to go on with.
+            RunHeld: another process works at it.
             FlowContextActive: the flow is still being built.
             CycleError: its tasks wait for each other.
         """
@@ -158,12 +164,17 @@ class Flow(Graph):
         given = {**(parameters or {}), **{key: value for key, value in kwargs.items() if key in names}}
         options = {key: value for key, value in kwargs.items() if key not in names}
         self._check_options(options)
+        runner_class = runner_cls or named_class(config.engine.flow_runner.default_class, FlowRunner)
+        which = options.pop("resume", None)
+        if which is not None:
+            return resume_flow(self, which, runner_class, given, options)
         scheduled = config.flows.run_on_schedule if run_on_schedule is None else run_on_schedule
         return run_flow(
             self,
-            runner_cls or named_class(config.engine.flow_runner.default_class, FlowRunner),
+            runner_class,
             parameters=given,
             schedule=self.schedule if scheduled else None,
+            history=RunHistory() if config.store.enabled else NO_HISTORY,
             **options,
         )
 

@@ -120,6 +120,8 @@ class Task(Algebra):
         nout: how many values `run` returns, for `a, b = my_task()`.
         max_active: at most so many runs of this task go on at once in a flow run: all its calls, and children of maps.
         rate: at most so many of them start a second; or a text such as "100/minute".
+        on_map_end: function `(task, state, counts)` called once when all children of this mapped task are over, however
+            many processes worked at them; `counts` tells how many ended in which type of state.
 
     Raises:
         TaskSettingError: a setting has a value it cannot have; `TaskSettingTypeError` if the type is wrong.
@@ -133,6 +135,7 @@ class Task(Algebra):
     _state_handlers: list[Callable[..., Any]] | None
     _run_signature: ClassVar[RunSignature]
     _run_limits: settings.Limits | None = None
+    on_map_end: Callable[..., Any] | None = None
     _plain: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -176,6 +179,7 @@ class Task(Algebra):
         nout: int | None = None,
         max_active: int | None = None,
         rate: float | str | None = None,
+        on_map_end: Callable[..., Any] | None = None,
     ) -> None:
         self._warn_of_early_settings()
         defaults = config.tasks.defaults
@@ -204,6 +208,8 @@ class Task(Algebra):
             self._limit({"max_active": max_active, "rate": rate})
         if on_failure is not None:
             self._watch_failures(on_failure)
+        if on_map_end is not None:
+            self.on_map_end = settings.function(on_map_end, "on_map_end", repr(self))
         tracker = lookup("_unused_task_tracker")
         if tracker is not None:
             tracker[self] = None

@@ -20,6 +20,7 @@ from prefect.core.task import Task
 from prefect.engine.file_cache import default_cache
 from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.live_view import live_view
+from prefect.engine.reporting import NO_HISTORY, SILENT, History, Reporter
 from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State
 from prefect.engine.termination import ends_on_sigterm
 from prefect.exceptions import ParameterError, ScheduleError
@@ -39,6 +40,8 @@ def run_flow(
     context: Mapping[str, Any] | None = None,
     flow_run_id: str | None = None,
     flow_run_name: str | None = None,
+    history: History = NO_HISTORY,
+    settled: Collection[Task] = (),
     **runner_options: Any,
 ) -> State:
     """Run a flow to its end, once or at every time of a schedule.
@@ -53,6 +56,8 @@ def run_flow(
         context: what to add to the context.
         flow_run_id: an identifier; by default a new one.
         flow_run_name: what people call this run.
+        history: where the run is written down.
+        settled: mapped tasks whose given states are final, with all their children.
         **runner_options: passed on to `FlowRunner.run`.
 
     Returns:
@@ -67,23 +72,28 @@ def run_flow(
     final: State | None = None
     for start_time, defaults in starts(schedule):
         wait_until(start_time)
-        with ends_on_sigterm():
+        given = {**parameters, **defaults}
+        facts = {
+            "flow_run_id": flow_run_id or str(uuid4()),
+            "flow_id": flow.name,
+            "flow_run_name": flow_run_name or flow.name,
+            "caches": lookup("caches") or default_cache(),
+            "scheduled_start_time": start_time,
+            **(context or {}),
+        }
+        with ends_on_sigterm(), history.recording(flow, facts, given) as reporter:
             final = run_once(
                 flow,
                 runner_class,
-                parameters={**parameters, **defaults},
+                parameters=given,
                 state=state if state is not None else Scheduled(start_time=start_time),
                 task_states=task_states or {},
-                context={
-                    "flow_run_id": flow_run_id or str(uuid4()),
-                    "flow_id": flow.name,
-                    "flow_run_name": flow_run_name or flow.name,
-                    "caches": lookup("caches") or default_cache(),
-                    "scheduled_start_time": start_time,
-                    **(context or {}),
-                },
+                context=facts,
+                reporter=reporter,
+                settled=settled,
                 **runner_options,
             )
+            reporter.flow_changed(final)
         if isinstance(final, Cancelled):
             break
     assert final is not None
@@ -138,6 +148,8 @@ def run_once(
     state: State,
     task_states: Mapping[Task, State],
     context: Mapping[str, Any],
+    reporter: Reporter = SILENT,
+    settled: Collection[Task] = (),
     **options: Any,
 ) -> State:
     """One run, pass after pass, until it is over or nobody is there to resume it."""
@@ -146,6 +158,7 @@ def run_once(
     while True:
         runner = runner_class(flow)
         runner.patient, runner.continued = True, continued
+        runner.reporter, runner.settled = reporter, settled if not continued else ()
         with live_view(runner):
             state = runner.run(state=state, task_states=known, return_tasks=flow.tasks, context=context, **options)
         if not isinstance(state.result, dict):

@@ -10,7 +10,7 @@ initialize_run ─▶ check_flow_is_pending_or_running ─▶ check_flow_reached
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime, timedelta
 from logging import INFO
@@ -21,6 +21,7 @@ from prefect.configuration import config
 from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine.plan import plan_of
+from prefect.engine.reporting import SILENT, Reporter
 from prefect.engine.run_pass import Pass
 from prefect.engine.runner import Runner, call_each, reraise_if_asked, step
 from prefect.engine.signals import ENDRUN, PrefectStateSignal
@@ -66,8 +67,14 @@ class FlowRunner(Runner):
         continued: the given states come from a pass in this very process, so that resources and secrets still exist.
         interrupted: Ctrl-C ended the run.
         current: the pass over the tasks, from its beginning on; until then None.
+        settled: mapped tasks whose given states are final, with all their children.
+        pass_class: makes the pass.
+        reporter: is told what happens.
     """
 
+    settled: Collection[Task] = ()
+    pass_class: type[Pass] = Pass
+    reporter: Reporter = SILENT
     patient = False
     continued = False
     interrupted = False
@@ -94,7 +101,9 @@ class FlowRunner(Runner):
 
     def handle_state_change(self, old_state: State, new_state: State) -> State:
         """As for every runner; a state that takes the place of another one takes over the states of the tasks."""
-        return with_result_of(new_state, super().handle_state_change(old_state, new_state))
+        new_state = with_result_of(new_state, super().handle_state_change(old_state, new_state))
+        self.reporter.flow_changed(new_state)
+        return new_state
 
     # --- the whole run -----------------------------------------------------------------------------------------------
 
@@ -232,7 +241,7 @@ class FlowRunner(Runner):
             raise GraphError(
                 f"{next(iter(foreign))!r} is not a task of {self.flow!r}, so its state cannot be returned."
             )
-        run = self.current = Pass(
+        run = self.current = self.pass_class(
             plan=plan_of(self.flow),
             constants=self.flow.constants,
             task_states=task_states,
@@ -244,6 +253,7 @@ class FlowRunner(Runner):
             reporter=self.reporter,
             patient=self.patient,
             continued=self.continued,
+            settled=self.settled,
         )
         with executor.start():
             states, self.interrupted, broken = run.finish()

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ from prefect.engine import caching
 from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
 from prefect.engine.mapping import Source, Whole, part_of
 from prefect.engine.parcels import Chunk, Parcel, Stage, Template, bare, run_lanes, run_single
-from prefect.engine.reporting import SILENT
+from prefect.engine.reporting import Seconds
 from prefect.engine.state import Failed, State
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import PrefectException
@@ -60,11 +60,13 @@ class Outcome(NamedTuple):
         lanes: for each index, the states of the tasks of the lane; for a task that is not mapped, its state alone.
         seconds: how long it took.
         interrupted: did Ctrl-C arrive meanwhile?
+        times: for each task of the lane, when its children began and ended, by position; empty if nobody asked.
     """
 
     lanes: Sequence[Sequence[State | None]]
     seconds: float = 0.0
     interrupted: bool = False
+    times: Sequence[tuple[Sequence[Seconds], Sequence[Seconds]]] = ()
 
 
 class CannotTravel(Exception):
@@ -128,7 +130,8 @@ class Near:
         if isinstance(value, State):
             return Outcome([[value]])
         assert isinstance(value, ChildrenOutcome)
-        return Outcome([[state] for state in value.states], value.seconds, value.interrupted)
+        times = [([value.began, *value.ends[:-1]], value.ends)] if value.ends else []
+        return Outcome([[state] for state in value.states], value.seconds, value.interrupted, times)
 
 
 class Far:
@@ -144,7 +147,7 @@ class Far:
 
     def task(self, runner: TaskRunner, facts: Facts, upstream: Mapping[Edge, State], given: State | None) -> Any:
         light = {self._light(edge): state for edge, state in upstream.items()}
-        job = packed(runner.task, (sent(runner), self._facts_for(runner.task), facts, light, given))
+        job = packed(runner.task, (runner, self._facts_for(runner.task), facts, light, given))
         return self.executor.submit(run_single, job, extra_context=about(runner.task))
 
     # --- children ----------------------------------------------------------------------------------------------------
@@ -169,7 +172,7 @@ class Far:
 
     def _stage(self, each: MappedTask) -> Stage:
         return Stage(
-            runner=sent(each.runner),
+            runner=each.runner,
             facts=each.facts,
             edges=[self._light(edge) for edge, _ in each.sources],
             wholes=[source if isinstance(source, Whole) else None for _, source in each.sources],
@@ -206,16 +209,14 @@ class Far:
         if isinstance(value, bytes):
             return Outcome([[loads(value)]])
         parcels: list[Parcel] = [loads(each) for each in value]
-        return Outcome([each.states for each in parcels], parcels[-1].seconds if parcels else 0.0)
+        seconds = parcels[-1].seconds if parcels else 0.0
+        return Outcome([each.states for each in parcels], seconds, times=columns([each.times for each in parcels]))
 
 
-def sent(runner: TaskRunner) -> TaskRunner:
-    """A runner as it travels: workers tell nobody but the driver, whose own runner goes on reporting."""
-    if runner.reporter is SILENT:
-        return runner
-    silent = copy(runner)
-    silent.reporter = SILENT
-    return silent
+def columns(times: Sequence[Sequence[Seconds]]) -> list[tuple[Sequence[Seconds], Sequence[Seconds]]]:
+    """When the children of each stage began and ended, from when each lane began and its stages ended."""
+    edges = list(zip(*times, strict=True)) if all(times) else []
+    return list(pairwise(edges))
 
 
 def packed(task: Task, what: Any) -> bytes:

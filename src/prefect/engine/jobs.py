@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from logging import INFO
-from time import perf_counter
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.engine.mapping import Source
@@ -46,11 +46,15 @@ class ChildrenOutcome(NamedTuple):
         states: one state for each, in order.
         seconds: how long it took.
         interrupted: did Ctrl-C arrive meanwhile? Then the last state says so, and further children were not begun.
+        began: when the first began, in seconds since 1970.
+        ends: when each of them ended, if the runner is watched.
     """
 
     states: list[State]
     seconds: float
     interrupted: bool
+    began: float
+    ends: list[float]
 
 
 def run_children(
@@ -71,20 +75,24 @@ def run_children(
     token = None if innermost() is flow_facts else top.set((flow_facts, None, True))
     facts = dict(task_facts or {})
     states: list[State] = []
-    interrupted = False
-    begun = perf_counter()
+    ends: list[float] = []
+    interrupted, watched = False, runner.watched
+    began, begun = time(), perf_counter()
     try:
         for index, state in zip(indices, given, strict=True):
             facts["map_index"] = index
             states.append(runner.run(state, {edge: source[index] for edge, source in sources}, facts))
+            if watched:
+                ends.append(time())
     except KeyboardInterrupt:
         states.append(Cancelled("The run was interrupted while this task was at work."))
+        ends += [time()] if watched else []
         interrupted = True
     finally:
         if token is not None:
             pop(token)
     log_children(runner, indices, states)
-    return ChildrenOutcome(states, perf_counter() - begun, interrupted)
+    return ChildrenOutcome(states, perf_counter() - begun, interrupted, began, ends)
 
 
 def log_children(runner: TaskRunner, indices: Sequence[int], states: Sequence[State]) -> None:

@@ -18,12 +18,13 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
-from time import perf_counter
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.core.task import Task
 from prefect.engine.jobs import run_task
 from prefect.engine.mapping import Source, Whole
+from prefect.engine.reporting import trail_of
 from prefect.engine.result.released import let_go
 from prefect.engine.state import Failed, State, Success, can_travel
 from prefect.engine.task_runner import TaskRunner
@@ -85,10 +86,12 @@ class Parcel(NamedTuple):
     Attributes:
         states: of the first stage, and of those that could run behind it; None where a child did not run.
         seconds: since the work on the chunk began.
+        times: when the first stage began, and when each stage ended, in seconds since 1970; empty if nobody asked.
     """
 
     states: Sequence[State | None]
     seconds: float
+    times: Sequence[float] = ()
 
 
 # --- on the worker ----------------------------------------------------------------------------------------------------
@@ -115,20 +118,22 @@ def run_lanes(key: str, count: int, template: bytes, chunk: bytes) -> Iterator[b
     for index, state in zip(indices, given, strict=True):
         token = top.set((flow_facts, None, True))  # what this process knew before is of other runs
         try:
-            states = run_lane(stages, index, sources, state)
+            states, times = run_lane(stages, index, sources, state)
         finally:
             pop(token)
-        yield pack_lane(states, perf_counter() - begun)
+        yield pack_lane(Parcel(states, perf_counter() - begun, times if stages[0].runner.watched else ()))
 
 
 def run_lane(
     stages: Sequence[Stage], index: int, sources: Sequence[Sequence[Source | None]], given: State | None
-) -> list[State | None]:
-    """Run the children with one index, stage after stage, as far as those before them are over."""
+) -> tuple[list[State | None], list[float]]:
+    """Run the children with one index, stage after stage, as far as those before them are over; and take the times."""
     states: list[State | None] = []
+    times = [time()]
     for number, stage in enumerate(stages):
         if index >= stage.width or not all(ready(states, inner) for inner in stage.inner):
             states.append(None)
+            times.append(times[-1])
             continue
         upstream = {
             edge: upstream_state(index, states, whole, inner, source)
@@ -136,7 +141,8 @@ def run_lane(
         }
         facts = {**(stage.facts or {}), "map_index": index}
         states.append(stage.runner.run(given if number == 0 else None, upstream, facts))
-    return [released(stages, number, index, states) for number in range(len(stages))]
+        times.append(time())
+    return [released(stages, number, index, states) for number in range(len(stages))], times
 
 
 def ready(states: Sequence[State | None], inner: int | None) -> bool:
@@ -165,7 +171,11 @@ def released(stages: Sequence[Stage], number: int, index: int, states: Sequence[
     if type(state) is not Success or stages[number].kept or not read_by_all(stages, number, index, states):
         return state
     held = let_go(state._held)
-    return state if held is state._held else Success.made(held, state.message, state._facts)
+    if held is state._held:
+        return state
+    light = Success.made(held, state.message, state._facts)
+    light._trail = trail_of(state)
+    return light
 
 
 def read_by_all(stages: Sequence[Stage], number: int, index: int, states: Sequence[State | None]) -> bool:
@@ -210,13 +220,14 @@ def pack(state: State) -> bytes:
         return dumps(untravelled(state, error))
 
 
-def pack_lane(states: Sequence[State | None], seconds: float) -> bytes:
-    if all(state is None or state.is_successful() for state in states):
+def pack_lane(parcel: Parcel) -> bytes:
+    if all(state is None or state.is_successful() for state in parcel.states):
         try:
-            return dumps(Parcel(states, seconds))
+            return dumps(parcel)
         except Exception:  # one of them, or more: looked for below
             pass
-    return dumps(Parcel([None if state is None else loads(pack(state)) for state in states], seconds))
+    states = [None if state is None else loads(pack(state)) for state in parcel.states]
+    return dumps(parcel._replace(states=states))
 
 
 def travelling(error: BaseException) -> BaseException:

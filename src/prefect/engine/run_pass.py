@@ -13,7 +13,7 @@ import inspect
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from logging import DEBUG
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from prefect.engine.mapping import Source
 from prefect.engine.plan import Node, RunPlan
 from prefect.engine.reporting import SILENT, Reporter
 from prefect.engine.result.base import Result
-from prefect.engine.scheduler import WHOLE, Draw, Instruction, RunChildren, RunTask, Scheduler
+from prefect.engine.scheduler import WHOLE, Draw, Instruction, OpenMap, RunChildren, RunTask, Scheduler
 from prefect.engine.state import Cached, Cancelled, Crashed, Mapped, Pending, State, Success, TimedOut
 from prefect.engine.streams import Streams
 from prefect.engine.task_runner import TaskRunner
@@ -78,6 +78,7 @@ class Pass:
         reporter: Reporter,
         patient: bool,
         continued: bool,
+        settled: Collection[Task] = (),
     ) -> None:
         self.plan = plan
         self.constants = constants
@@ -87,11 +88,13 @@ class Pass:
         self.result = result
         self.executor = executor
         self.reporter = reporter
+        self.recorded = reporter is not SILENT
         self.inline = executor.inline
         self.direct = type(executor) is LocalExecutor  # it only calls, so we call at once
         self.hands = hands_for(executor, innermost())
         self.patient = patient
-        self.scheduler = begin(plan, task_states, continued, by_lane=executor.distant)
+        self.continued = continued
+        self.scheduler = begin(plan, task_states, continued, executor.distant, settled)
         self.gate = gate_for((node.task for node in plan.nodes), config.engine.limits)
         if self.gate is not None:
             self.scheduler.limited = self.gate.groups
@@ -101,6 +104,7 @@ class Pass:
         self.tickets = 0
         self.in_flight: dict[int, RunTask | RunChildren] = {}
         self.futures: dict[int, Any] = {}
+        self.began_at: dict[int, float] = {}
         self.deaths: Counter[tuple[int, int]] = Counter()
         self.trials: deque[RunTask | RunChildren] = deque()
         self.on_trial = False
@@ -108,6 +112,7 @@ class Pass:
         self.sizes: dict[int, int] = {}
         self.streams = Streams(plan, self.scheduler)
         self.lineages: Sequence[str] | None = None
+        self.ended_maps: set[int] = set()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -195,7 +200,7 @@ class Pass:
         """May one more thing be under way?"""
         if self.trials or self.on_trial:
             return False
-        slots = self.executor.slots
+        slots = self.executor.hands if self.reporter.one_by_one else self.executor.slots
         return slots is None or len(self.in_flight) < slots
 
     def _now(self) -> datetime:
@@ -235,31 +240,46 @@ class Pass:
         """Run a task in this thread, where the context of the flow is."""
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
         given, facts = self.scheduler.states[node.number], self.contexts.get(task)
+        began = self._begin(node, (WHOLE,))
+        state: State
         if self.direct or self.executor.distant:
-            return runner.run(given, upstream, facts)
-        state: State = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(task))
+            state = runner.run(given, upstream, facts)
+        else:
+            state = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(task))
+        if self.recorded:
+            self.reporter.ended(node.slug, WHOLE, state, began, time.time())
         return state
 
+    def _begin(self, node: Node, indices: Sequence[int]) -> float:
+        """Work on these runs begins now; the time, if anybody wants to know."""
+        if not self.recorded:
+            return 0.0
+        self.reporter.began(node.slug, indices)
+        return time.time()
+
     def _carry_out(self, instruction: Instruction, node: Node) -> None:
+        if isinstance(instruction, OpenMap | Draw):
+            self._open_or_draw(instruction, node)
+            return
+        began = self._begin(node, indices_of(instruction))
         try:
             if type(instruction) is RunTask:
                 future = self._submit_task(node)
-            elif type(instruction) is RunChildren:
-                future = self._submit_children(instruction)
             else:
-                self._open_or_draw(instruction, node)
-                return
+                assert isinstance(instruction, RunChildren)
+                future = self._submit_children(instruction)
         except CannotTravel as error:
             for index in indices_of(instruction):
                 self._conclude(node, index, error.state)
             return
         if self.inline:  # it has done the work already
-            self._take_in(instruction, self.hands.outcome(future))
+            self._take_in(instruction, self.hands.outcome(future), began)
             return
         if self.gate is not None:
             self.gate.entered(node.number)
         self.tickets += 1
         self.in_flight[self.tickets], self.futures[self.tickets] = instruction, future
+        self.began_at[self.tickets] = began
 
     def _submit_task(self, node: Node) -> Any:
         given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
@@ -294,17 +314,20 @@ class Pass:
         ticket, value = done
         self.futures.pop(ticket, None)
         instruction = self.in_flight.pop(ticket, None)
+        began = self.began_at.pop(ticket, 0.0)
         if self.gate is not None and instruction is not None:
             self.gate.left(instruction.node)
         if instruction is None:
             LOGGER.warning("The outcome of an attempt that was given up came late; it is dropped.")
         elif isinstance(value, Lost):
-            self._lost(instruction, value)
+            self._lost(instruction, value, began)
         else:
-            self._take_in(instruction, self.hands.outcome(value))
+            self._take_in(instruction, self.hands.outcome(value), began)
         self.on_trial = False
 
-    def _take_in(self, instruction: RunTask | RunChildren, outcome: Outcome) -> None:
+    def _take_in(self, instruction: RunTask | RunChildren, outcome: Outcome, began: float) -> None:
+        if self.recorded:
+            self._report(instruction, outcome, began)
         node, scheduler, lane = instruction.node, self.scheduler, lane_of(instruction)
         if self.executor.distant:
             self._remember(lane, outcome)
@@ -323,7 +346,37 @@ class Pass:
                 scheduler.child_ended(node, index, states[0])  # type: ignore[arg-type]
             for number in growing:
                 self.streams.forget(number, index)
+        for number in lane:
+            self._look_for_end(number)
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
+
+    def _report(self, instruction: RunTask | RunChildren, outcome: Outcome, began: float) -> None:
+        """Tell what came of some work."""
+        for position, number in enumerate(lane_of(instruction)):
+            slug = self.plan.nodes[number].slug
+            states = [lane[position] for lane in outcome.lanes]
+            count = len(states)
+            begins, ends = outcome.times[position] if outcome.times else ((began,) * count, (time.time(),) * count)
+            if type(instruction) is RunTask:
+                self.reporter.ended(slug, WHOLE, states[0], begins[0], ends[0])  # type: ignore[arg-type]
+            else:
+                self.reporter.children_ended(slug, indices_of(instruction)[:count], states, begins, ends)
+
+    def _look_for_end(self, number: int) -> None:
+        """Tell, once, that all children of a mapped task are over."""
+        node, children = self.plan.nodes[number], self.scheduler.children[number]
+        if not (self.recorded or node.task.on_map_end) or not children.ended or number in self.ended_maps:
+            return
+        self.ended_maps.add(number)
+        counts = Counter(type(state).__name__ for state in children.states)
+        message = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "there were none"
+        state = self.scheduler.states[number]
+        if node.task.on_map_end is not None:
+            try:
+                node.task.on_map_end(node.task, state, counts)
+            except Exception:
+                node.task.logger.exception("The function `on_map_end` of %r failed", node.task)
+        self.reporter.map_ended(node.slug, Mapped(f"All children are over: {message}."))
 
     def _remember(self, lane: Sequence[int], outcome: Outcome) -> None:
         """Keep cached values that were made in another process; those made in this one are there already."""
@@ -335,7 +388,7 @@ class Pass:
 
     def _next_size(self, node: int, count: int, seconds: float) -> int:
         """How many children to give out at once: near the end fewer, so that all hands end together."""
-        if self.gate is not None and self.gate.spaced(node):
+        if self.reporter.one_by_one or (self.gate is not None and self.gate.spaced(node)):
             return 1
         if self.inline:
             return pace.next_size(count, seconds)
@@ -347,13 +400,13 @@ class Pass:
 
     # --- hands that died ---------------------------------------------------------------------------------------------
 
-    def _lost(self, instruction: RunTask | RunChildren, lost: Lost) -> None:
+    def _lost(self, instruction: RunTask | RunChildren, lost: Lost, began: float) -> None:
         """Some work came to no end: keep what is known of it, and have the rest done again."""
         node = self.plan.nodes[instruction.node]
         indices = indices_of(instruction)
         if lost.done:
             outcome = self.hands.outcome(lost.done)
-            self._take_in(instruction, outcome)
+            self._take_in(instruction, outcome, began)
             indices = indices[len(outcome.lanes) :]
         if len(indices) > 1 and lost.done is None:  # nobody knows which of them it was
             LOGGER.warning("%s; %d children of %r run again, one by one.", lost.reason, len(indices), node.task)
@@ -387,20 +440,25 @@ class Pass:
 
     def _conclude(self, node: Node, index: int, state: State) -> None:
         """Bring a run to a state that its hands could not bring it to."""
+        facts = self.contexts.get(node.task) or {}
         if index == WHOLE:
-            given = self.scheduler.states[node.number]
-            self.scheduler.ended(node.number, self._runner(node).conclude(given, state, self.contexts.get(node.task)))
-            return
-        given = self.scheduler.children[node.number].states[index]
-        facts = {**(self.contexts.get(node.task) or {}), "map_index": index}
-        self.scheduler.child_ended(node.number, index, self.maps[node.number][0].conclude(given, state, facts))
+            state = self._runner(node).conclude(self.scheduler.states[node.number], state, facts)
+        else:
+            given = self.scheduler.children[node.number].states[index]
+            state = self.maps[node.number][0].conclude(given, state, {**facts, "map_index": index})
+        if self.recorded:
+            self.reporter.ended(node.slug, index, state, time.time(), time.time())
+        if index == WHOLE:
+            self.scheduler.ended(node.number, state)
+        else:
+            self.scheduler.child_ended(node.number, index, state)
+            self._look_for_end(node.number)
 
     # --- what a run needs --------------------------------------------------------------------------------------------
 
     def _runner(self, node: Node) -> TaskRunner:
         runner = self.runner_class(task=node.task, state_handlers=self.handlers, flow_result=self.result)
-        if self.reporter is not SILENT:
-            runner.reporter = self.reporter
+        runner.watched = runner.watched or self.recorded
         runner.slug = node.slug
         if node.task in self.constants:
             runner.constants = self.constants[node.task]
@@ -423,6 +481,7 @@ class Pass:
     def _open_or_draw(self, instruction: Instruction, node: Node) -> None:
         if type(instruction) is Draw:
             self.streams.draw(node, self.sizes.get(node.number, 1))
+            self._tell_width(node)
         else:
             self._open(node)
 
@@ -432,8 +491,10 @@ class Pass:
         upstream = self._upstream(node)
         self.streams.take_over(node, upstream)
         given = self.scheduler.states[node.number]
+        began = time.time()
         state = runner.run(given, upstream, self.contexts.get(node.task), is_mapped_parent=True)
         if not isinstance(state, Mapped):
+            self.reporter.ended(node.slug, WHOLE, state, began, time.time())
             self.scheduler.ended(node.number, state)
             return
         runner.speak_at(DEBUG)
@@ -447,6 +508,16 @@ class Pass:
             mapping.children_given(given, count),
             *self.streams.growth(node, upstream),
         )
+        self._tell_width(node)
+        if again and self.continued and self.scheduler.children[node.number].ended:
+            self.ended_maps.add(node.number)  # that was told in an earlier pass
+        self._look_for_end(node.number)
+
+    def _tell_width(self, node: Node) -> None:
+        """Tell how many children a mapped task has by now."""
+        state, children = self.scheduler.states[node.number], self.scheduler.children[node.number]
+        width = None if children.growing else len(children.states)
+        self.reporter.opened(node.slug, state, width)  # type: ignore[arg-type]
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -486,15 +557,21 @@ def lane_of(instruction: RunTask | RunChildren) -> tuple[int, ...]:
     return (instruction.node, *instruction.lane) if isinstance(instruction, RunChildren) else (instruction.node,)
 
 
-def begin(plan: RunPlan, task_states: Mapping[Task, State | None], continued: bool, by_lane: bool) -> Scheduler:
-    """A scheduler that knows the given states, and those of constants."""
+def begin(
+    plan: RunPlan,
+    task_states: Mapping[Task, State | None],
+    continued: bool,
+    by_lane: bool,
+    settled: Collection[Task] = (),
+) -> Scheduler:
+    """A scheduler that knows the given states, and those of constants; `settled` are mapped tasks that are over."""
     given = {
         plan.numbers[task]: state
         for task, state in task_states.items()
         if state is not None and task in plan.numbers and (continued or lasts(task, state))
     }
     given |= {n.number: known(n.task) for n in plan.nodes if isinstance(n.task, Constant) and not n.edges}
-    over = [number for number, state in given.items() if ends(state)]
+    over = [number for number, state in given.items() if ends(state) or plan.nodes[number].task in settled]
     return Scheduler(plan, given, over, by_lane)
 
 

@@ -16,12 +16,10 @@ from logging import Logger
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from prefect.core import settings
-from prefect.engine.reporting import SILENT, Report, Reporter
 from prefect.engine.signals import ENDRUN, PAUSE, PrefectStateSignal
 from prefect.engine.state import Failed, State
 from prefect.exceptions import HandlerError
 from prefect.utilities.context import lookup
-from prefect.utilities.datetimes import utcnow
 from prefect.utilities.logging import get_logger
 
 P = ParamSpec("P")
@@ -36,12 +34,12 @@ class Runner:
         state_handlers: functions `(runner, old_state, new_state) -> state or None`, called after the target's own.
 
     Attributes:
-        reporter: is told of every change.
         quiet: there is no state handler to call.
+        watched: `saw` wants to know of every change.
     """
 
-    reporter: Reporter = SILENT
     quiet = False
+    watched = False
 
     state_handlers: Sequence[Callable[..., Any]] = ()
 
@@ -61,12 +59,15 @@ class Runner:
         return new_state
 
     def handle_state_change(self, old_state: State, new_state: State) -> State:
-        """Tell handlers and the reporter that the state changes, and return the state it really changes to."""
+        """Tell the handlers that the state changes, and return the state it really changes to."""
         if not self.quiet:
             new_state = self._handled(old_state, new_state)
-        if self.reporter is not SILENT:
-            self.reporter.report(self._report(old_state, new_state))
+        if self.watched:
+            self.saw(new_state)
         return new_state
+
+    def saw(self, state: State) -> None:
+        """Take note of a change of state, behind all handlers."""
 
     def _handled(self, old_state: State, new_state: State) -> State:
         try:
@@ -80,18 +81,6 @@ class Runner:
             reraise_if_asked(error)
             self.logger.exception("A state handler failed on the way from %r to %r", old_state, new_state)
             raise ENDRUN(Failed(f"A state handler failed: {error!r}", result=error)) from error
-
-    def _report(self, old_state: State, new_state: State) -> Report:
-        index = lookup("map_index")
-        return Report(
-            flow_run_id=lookup("flow_run_id"),
-            task=lookup("task_slug"),
-            map_index=-1 if index is None else index,
-            run_count=lookup("task_run_count", 1),
-            old=old_state,
-            new=new_state,
-            at=utcnow(),
-        )
 
 
 def call_each(handlers: Sequence[Callable[..., Any]], target: Any, old_state: State, new_state: State) -> State:

@@ -72,7 +72,8 @@ class State:
         cached_inputs: accepted for old code and kept as it is.
     """
 
-    __slots__ = ("__dict__", "_facts", "_held", "message")
+    __slots__ = ("__dict__", "_facts", "_held", "_trail", "message")
+    _trail: Any  # how the run came here, see `prefect.engine.reporting`; most states do without
 
     color: ClassVar[str] = "#696969"
     FIELDS: ClassVar[Mapping[str, Field]] = {}

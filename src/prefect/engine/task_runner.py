@@ -26,7 +26,7 @@ from prefect.core.task import NO_TAGS, Task
 from prefect.engine import caching, mapping, readiness, retrying
 from prefect.engine.calling import AlarmRang, call
 from prefect.engine.readiness import all_plain
-from prefect.engine.reporting import SILENT
+from prefect.engine.reporting import TRAIL, leave_trace
 from prefect.engine.result.base import Result
 from prefect.engine.runner import Runner, call_each, reraise_if_asked, step
 from prefect.engine.signals import ENDRUN, LOOP, TRIGGERFAIL, PrefectStateSignal
@@ -220,6 +220,10 @@ class TaskRunner(Runner):
         """Call the state handlers of the task."""
         return call_each(self.task.state_handlers, self.task, old_state, new_state)
 
+    def saw(self, state: State) -> None:
+        """Make a change of state a step of the trail of this run."""
+        leave_trace(state)
+
     # --- the whole run -----------------------------------------------------------------------------------------------
 
     def run(
@@ -252,7 +256,7 @@ class TaskRunner(Runner):
             if self.logged:
                 self._log("starting")
             while True:
-                short = self.short and state is FRESH and self.reporter is SILENT and not is_mapped_parent
+                short = self.short and state is FRESH and not is_mapped_parent
                 if short and all_plain(upstream_states):
                     state = self._short_turn(upstream_states)
                 else:
@@ -269,6 +273,8 @@ class TaskRunner(Runner):
                 caching.remember(lookup("caches"), task, state)
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
+            if TRAIL in facts:
+                state._trail = facts[TRAIL]
             return Pending.made(tags=self.tags) if state is FRESH else state
         finally:
             pop(token)
@@ -300,11 +306,15 @@ class TaskRunner(Runner):
             _, more = self.initialize_run(given, innermost())
             innermost().update(more)
             new = self.handle_state_change(Running.made(tags=self.tags), new)
-            return self.check_for_retry(new, {}) if isinstance(new, TimedOut) else new
+            new = self.check_for_retry(new, {}) if isinstance(new, TimedOut) else new
         except (ENDRUN, PrefectStateSignal) as signal:
-            return signal.state
+            new = signal.state
         finally:
+            trail = innermost().get(TRAIL)
             pop(token)
+        if trail is not None:
+            new._trail = trail
+        return new
 
     def _turn(self, state: State, upstream_states: UpstreamStates, is_mapped_parent: bool) -> State:
         """All steps, once."""
@@ -352,7 +362,12 @@ class TaskRunner(Runner):
         """The turn of a plain task that nobody watches: no step but the work itself can change anything."""
         try:
             state = self._outcome(self.get_task_inputs(FRESH, upstream_states))
-            return state if type(state) is Success else self.check_for_retry(state, {})
+            if type(state) is Success:
+                return state
+            if self.watched:
+                self.saw(Running.made())
+                self.saw(state)
+            return self.check_for_retry(state, {})
         except ENDRUN as signal:
             return signal.state
 
@@ -493,7 +508,12 @@ class TaskRunner(Runner):
         """Go to `Running`; a cached value ends the run here."""
         if not state.is_pending():
             raise ENDRUN(state)
-        return Running.made(tags=self.tags)
+        return Running.made(message=self._reason(), tags=self.tags)
+
+    def _reason(self) -> str | None:
+        """Why a task with a cache runs all the same."""
+        order: caching.Order | None = innermost().get(ORDER) if self.needs.cached else None
+        return f"The task runs {order.why}." if order is not None and order.why is not None else None
 
     @step
     def get_task_run_state(self, state: State, inputs: dict[str, Any]) -> State:

@@ -69,6 +69,11 @@ class Executor:
         """How many calls may be under way at once; None for as many as wanted."""
         return None
 
+    @property
+    def hands(self) -> int | None:
+        """How many calls really go on at once; the other slots are for calls that wait for their turn."""
+        return self.slots
+
     @contextmanager
     def start(self) -> Iterator[None]:
         """Be ready for work in this block."""

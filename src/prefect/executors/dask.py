@@ -180,6 +180,11 @@ class DaskExecutor(Executor):
         """A few calls for each thread of the cluster as it is now, so that no worker waits for the driver."""
         return max(BACKLOG, ROUNDS * self._pool.threads)
 
+    @property
+    def hands(self) -> int:
+        """The threads of the cluster as it is now."""
+        return max(1, self._pool.threads)
+
     def submit(
         self, fn: Callable[..., Any], *args: Any, extra_context: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:

@@ -76,6 +76,11 @@ class LocalDaskExecutor(Executor):
         """Twice the workers, so that each finds something to do when it is done."""
         return None if self.inline else 2 * self.workers
 
+    @property
+    def hands(self) -> int | None:
+        """As many as there are workers."""
+        return None if self.inline else self.workers
+
     @contextmanager
     def start(self) -> Iterator[None]:
         """Have the hands in this block, for this thread: another one that starts the executor gets hands of its own."""

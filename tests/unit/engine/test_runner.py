@@ -8,7 +8,7 @@ from prefect import Flow, Task, context, task
 from prefect.engine import FlowRunner, TaskRunner
 from prefect.engine.runner import Runner
 from prefect.engine.signals import ENDRUN, FAIL, LOOP, PAUSE, RETRY, SKIP, SUCCESS, VALIDATIONFAIL
-from prefect.engine.state import Failed, Paused, Pending, Retrying, Running, Skipped, Success, ValidationFailed
+from prefect.engine.state import Failed, Paused, Pending, Running, Skipped, Success, ValidationFailed
 from prefect.exceptions import TaskSettingTypeError
 from prefect.utilities.debug import raise_on_exception
 
@@ -320,80 +320,6 @@ def test_inside_a_map_errors_come_out_too():
 
     with raise_on_exception(), pytest.raises(ZeroDivisionError):
         flow.run()
-
-
-# Reports
-
-
-class Diary:
-    """A reporter that keeps what it is told."""
-
-    def __init__(self):
-        self.reports = []
-
-    def report(self, report):
-        self.reports.append(report)
-
-
-class ReportingFlowRunner(FlowRunner):
-    diary = None
-
-    @property
-    def reporter(self):
-        return self.diary
-
-
-@pytest.fixture
-def diary(monkeypatch):
-    monkeypatch.setattr(ReportingFlowRunner, "diary", Diary())
-    return ReportingFlowRunner.diary
-
-
-def test_every_change_of_every_run_is_reported_with_what_identifies_it(diary):
-    """one ─▶ invert.map"""
-
-    @task(max_retries=1, retry_delay=0)
-    def invert(x):
-        return 1 / x
-
-    with Flow("f") as flow:
-        invert.map([1, 0])
-
-    flow.run(runner_cls=ReportingFlowRunner, flow_run_id="run-1")
-
-    told = [
-        (r.task, r.map_index, r.run_count, f"{type(r.old).__name__}>{type(r.new).__name__}")
-        for r in diary.reports
-        if r.task in (None, "invert-1")
-    ]
-    assert {r.flow_run_id for r in diary.reports} == {"run-1"}
-    assert told[0] == (None, -1, 1, "Scheduled>Running")
-    assert told[-1] == (None, -1, 1, "Running>Failed")
-    assert ("invert-1", -1, 1, "Pending>Mapped") in told
-    assert [each for each in told if each[:2] == ("invert-1", 1)] == [
-        ("invert-1", 1, 1, "Pending>Running"),
-        ("invert-1", 1, 1, "Running>Failed"),
-        ("invert-1", 1, 1, "Failed>Retrying"),
-        ("invert-1", 1, 2, "Retrying>Running"),
-        ("invert-1", 1, 2, "Running>Failed"),
-    ]
-
-
-def test_what_is_reported_is_the_state_that_handlers_left(diary):
-    each = one.copy(state_handlers=[on(Success, lambda obj, old, new: Failed("no"))])
-
-    Flow("f", tasks=[each]).run(runner_cls=ReportingFlowRunner)
-
-    assert [type(r.new) for r in diary.reports if r.task] == [Running, Failed]
-
-
-def test_a_retrying_state_says_when(diary):
-    each, _ = once(max_retries=1, retry_delay=0)
-
-    Flow("f", tasks=[each]).run(runner_cls=ReportingFlowRunner)
-
-    [retrying] = [r.new for r in diary.reports if isinstance(r.new, Retrying)]
-    assert retrying.start_time <= diary.reports[-1].at
 
 
 def test_a_bare_task_is_a_task_that_does_nothing():

@@ -1,0 +1,1 @@
+"""One module for each command, which has it as `command`; it is imported when the command is used."""

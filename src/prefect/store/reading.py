@@ -1,0 +1,255 @@
+"""Reading one run from the history: its tasks, how each of their runs is, and what happened to it.
+
+What the store holds in two shapes, rows and stretches, is one here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from prefect.exceptions import RunMissing
+from prefect.store import stretches
+from prefect.store.base import Store
+from prefect.store.records import FLOW, WHOLE, Event, FlowRun, RunTask, Stretch, TaskRun
+from prefect.store.recorder import PLAIN, RUNNING
+from prefect.store.values import kept_in
+
+ADDRESS = re.compile(r"(.+?)(?:\[(\d+)\])?")
+NOT_BEGUN = "Pending"
+
+
+class Address(NamedTuple):
+    """A task run of a run.
+
+    Attributes:
+        task: the task.
+        child: the index of the child; `WHOLE` for none.
+    """
+
+    task: RunTask
+    child: int
+
+    def __str__(self) -> str:
+        return self.task.slug if self.child == WHOLE else f"{self.task.slug}[{self.child}]"
+
+
+class TaskSummary(NamedTuple):
+    """How a task is.
+
+    Attributes:
+        task: the task.
+        state: the type of its state; of a mapped task, the least happy one among its children.
+        message: that of its state.
+        counts: how many children are in which state; empty if it is not mapped.
+        started: when the first of its runs began, in microseconds since 1970.
+        ended: when the last of them ended; None if that is not known, or still to come.
+        attempts: how often its code was started; of a mapped task, at most.
+        seconds: how long its runs took, together.
+    """
+
+    task: RunTask
+    state: str
+    message: str | None
+    counts: Mapping[str, int]
+    started: int | None
+    ended: int | None
+    attempts: int
+    seconds: float
+
+
+UNHAPPY = ("Failed", "Crashed", "TimedOut", "TriggerFailed", "ValidationFailed", "Cancelled")
+"""The states that a map with such children is said to be in, the worst first."""
+
+
+class RunReading:
+    """One run, as the history tells of it.
+
+    Args:
+        store: where it is written down.
+        run: the run.
+    """
+
+    def __init__(self, store: Store, run: FlowRun) -> None:
+        self.store = store
+        self.run = run
+
+    @cached_property
+    def tasks(self) -> dict[str, RunTask]:
+        """The tasks of the run, by slug, in running order."""
+        return {task.slug: task for task in self.store.tasks(self.run.id)}
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The graph of the flow, as `flow.serialize()` describes it."""
+        document: dict[str, Any] = json.loads(self.store.version(self.run.version).document)["flow"]
+        return document
+
+    # --- finding -----------------------------------------------------------------------------------------------------
+
+    def find(self, text: str) -> Address:
+        """The task run that somebody means: `task`, `task-1` or `task-1[5]`.
+
+        Raises:
+            RunMissing: there is none, or there are several.
+        """
+        if text in self.tasks:
+            return Address(self.tasks[text], WHOLE)
+        matched = ADDRESS.fullmatch(text)
+        name, child = matched.groups() if matched is not None else (text, None)
+        task = self.find_task(name)
+        index = WHOLE if child is None else int(child)
+        if index != WHOLE and index >= (task.width or 0):
+            have = "is not mapped" if task.width is None else f"has {task.width:,} children, from 0 on"
+            raise RunMissing(f"There is no {text!r} in the run {self.run.id}: {task.slug!r} {have}.")
+        return Address(task, index)
+
+    def find_task(self, name: str) -> RunTask:
+        found = [task for task in self.tasks.values() if name == task.slug]
+        found = found or [task for task in self.tasks.values() if name == task.name]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(task.slug for task in found or self.tasks.values())
+        which = "several of that name" if found else "no such task"
+        raise RunMissing(f"{name!r}: there is {which} in the run {self.run.id}; there are {known}.")
+
+    def task_run(self, address: Address) -> TaskRun | None:
+        """How a task run is; None if it has not begun."""
+        number, child = address.task.number, address.child
+        found: TaskRun | None = next(iter(self.store.task_runs(self.run.id, number, child)), None)
+        if child == WHOLE:
+            return found
+        for stretch in self.store.stretches(self.run.id, number, child):
+            position = stretches.position(stretch, child)
+            if position is not None and (found is None or stretch.seq > found.seq):
+                found = from_stretch(stretch, child, position)
+        return found
+
+    def happened(self, address: Address) -> list[Event]:
+        """What happened to a task run, or to all runs of a mapped task, in order; plain children count together."""
+        number, child = address.task.number, address.child
+        events = self.store.events(self.run.id, number, None if child == WHOLE else child)
+        for stretch in self.store.stretches(self.run.id, number, None if child == WHOLE else child):
+            position = None if child == WHOLE else stretches.position(stretch, child)
+            if child == WHOLE or position is not None:
+                events += plain_events(stretch, position)
+        return sorted(events)
+
+    # --- summing up --------------------------------------------------------------------------------------------------
+
+    def summaries(self) -> list[TaskSummary]:
+        """How each task is, in running order."""
+        rows: dict[int, list[TaskRun]] = {}
+        for row in self.store.task_runs(self.run.id):
+            rows.setdefault(row.task, []).append(row)
+        packed: dict[int, list[Stretch]] = {}
+        for stretch in self.store.stretches(self.run.id):
+            packed.setdefault(stretch.task, []).append(stretch)
+        return [
+            summary(task, rows.get(task.number, []), packed.get(task.number, [])) for task in self.tasks.values()
+        ]
+
+    def durations(self, task: RunTask) -> list[float]:
+        """How long each run of a task took, in seconds, as far as it ended."""
+        found = [row_seconds(row) for row in self.store.task_runs(self.run.id, task.number) if row.ended is not None]
+        for stretch in self.store.stretches(self.run.id, task.number):
+            begins, ends = stretches.times_of(stretch)
+            found += [end - begin for begin, end in zip(begins, ends, strict=True)]
+        return found
+
+    def flow_events(self) -> list[Event]:
+        """What happened to the flow run itself."""
+        return self.store.events(self.run.id, FLOW)
+
+
+def row_seconds(row: TaskRun) -> float:
+    return 0.0 if row.started is None or row.ended is None else (row.ended - row.started) / 1e6
+
+
+def summary(task: RunTask, rows: list[TaskRun], packed: list[Stretch]) -> TaskSummary:
+    """How one task is, from its rows and stretches."""
+    whole = next((row for row in rows if row.index == WHOLE), None)
+    children = [row for row in rows if row.index != WHOLE]
+    if whole is None and not children and not packed:
+        return TaskSummary(task, NOT_BEGUN, None, {}, None, None, 0, 0.0)
+    if task.width is None and not children and not packed:
+        assert whole is not None
+        return TaskSummary(
+            task, whole.state, whole.message, {}, whole.started, whole.ended, whole.attempt, row_seconds(whole)
+        )
+    counts = counted(task, children, packed)
+    begins = [each for each in (*(row.started for row in children), *(each.began for each in packed)) if each]
+    ends = [each for each in (*(row.ended for row in children), *(each.ended for each in packed)) if each]
+    over = counts.keys().isdisjoint({NOT_BEGUN, RUNNING, "Retrying", "Paused", "Scheduled"})
+    return TaskSummary(
+        task=task,
+        state=state_of_map(counts),
+        message=None if whole is None else whole.message,
+        counts=counts,
+        started=min(begins, default=None),
+        ended=max(ends, default=None) if over else None,
+        attempts=max([row.attempt for row in children] + [1 for _ in packed[:1]], default=0),
+        seconds=sum(map(row_seconds, children)) + sum(map(stretch_seconds, packed)),
+    )
+
+
+def stretch_seconds(stretch: Stretch) -> float:
+    begins, ends = stretches.times_of(stretch)
+    return sum(ends) - sum(begins)
+
+
+def counted(task: RunTask, children: list[TaskRun], packed: list[Stretch]) -> dict[str, int]:
+    """How many children are in which state; a child that is told of twice counts as what was told last."""
+    total = len(children) + sum(stretch.count for stretch in packed)
+    newest = {row.index: (row.seq, row.state) for row in children}
+    if task.width is None or total <= task.width:
+        counts = Counter(row.state for row in children)
+        counts["Success"] += total - len(children)
+    else:
+        for stretch in packed:
+            for index in stretches.indices_of(stretch):
+                newest[index] = max(newest.get(index, (0, "")), (stretch.seq, "Success"))
+        counts = Counter(state for _, state in newest.values())
+    missing = (task.width or 0) - counts.total()
+    if missing > 0:
+        counts[NOT_BEGUN] += missing
+    return {state: count for state, count in counts.most_common() if count}
+
+
+def state_of_map(counts: Mapping[str, int]) -> str:
+    for state in (*UNHAPPY, RUNNING, "Retrying", "Paused", NOT_BEGUN):
+        if counts.get(state):
+            return state
+    return "Skipped" if set(counts) == {"Skipped"} else "Success"
+
+
+def from_stretch(stretch: Stretch, index: int, position: int) -> TaskRun:
+    """A child of a stretch as a row."""
+    begins, ends = stretches.times_of(stretch)
+    return TaskRun(
+        seq=stretch.seq,
+        task=stretch.task,
+        index=index,
+        state="Success",
+        attempt=1,
+        started=int(begins[position] * 1e6),
+        ended=int(ends[position] * 1e6),
+        message=PLAIN,
+        document=None,
+        value=kept_in(stretch.values, position),
+    )
+
+
+def plain_events(stretch: Stretch, position: int | None) -> Iterator[Event]:
+    """What happened to the children of a stretch, or to one of them."""
+    first, last, began, ended = stretch.first, stretch.last, stretch.began, stretch.ended
+    if position is not None:
+        begins, ends = stretches.times_of(stretch)
+        first = last = stretches.indices_of(stretch)[position]
+        began, ended = int(begins[position] * 1e6), int(ends[position] * 1e6)
+    yield Event(stretch.seq, stretch.task, first, last, 1, RUNNING, began, None)
+    yield Event(stretch.seq, stretch.task, first, last, 1, "Success", ended, PLAIN)
