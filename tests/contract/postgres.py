@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -55,6 +56,16 @@ def schema_of_its_own(url: str) -> Iterator[str]:
         connection.execute(f"create schema {name}".encode())
         yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"
         connection.execute(f"drop schema {name} cascade".encode())
+
+
+@contextmanager
+def database_of_its_own(url: str) -> Iterator[str]:
+    """The URL of an empty database beside another one."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        connection.execute(f"drop database {name} with (force)".encode())
 
 
 # --- the server of the package ----------------------------------------------------------------------------------------

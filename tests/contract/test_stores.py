@@ -801,10 +801,22 @@ def sql_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlSto
         server_store.close()
 
 
+def test_a_run_that_was_claimed_at_the_last_moment_is_not_deleted(sql_store: SqlStore) -> None:
+    ended(sql_store, RUN, NOW)
+    ((key,),) = sql_store.rows("select id from run", {})
+    sql_store.claim(RUN, "new", LATER, NOW)
+
+    assert not sql_store.delete(key, NOW)
+
+    assert len(sql_store.events(RUN)) == 1
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(actions, max_size=12))
 def test_every_store_answers_like_the_one_in_memory(sql_store: SqlStore, script: list[Action]) -> None:
     model, store = MemoryStore(), emptied(sql_store)
+    for each in (model, store):
+        each.commit([first_batch("run-a"), first_batch("run")])
 
     for action in script:
         assert answer(store, action) == answer(model, action)

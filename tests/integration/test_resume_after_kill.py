@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from killed_runs import Killed
 
+from killed_runs import Killed
 from prefect.store import stretches
 from prefect.store.base import Store
 from prefect.store.records import WHOLE

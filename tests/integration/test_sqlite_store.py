@@ -388,7 +388,7 @@ def test_what_is_no_database_is_set_aside_and_a_new_one_begun(path: Path, caplog
         store = open_store(f"sqlite:///{path}")
     begun(store)
 
-    (aside,) = path.parent.glob("history.db.damaged-*")
+    (aside,) = set_aside_beside(path)
     assert aside.read_text().startswith("Dear diary")
     assert f"{path} is damaged. It was set aside as {aside}" in caplog.text
     assert store.run(RUN).id == RUN
@@ -416,8 +416,13 @@ def test_damage_that_shows_only_later_is_set_aside_when_the_store_is_opened_agai
 
     begun(again)
     assert again.events(RUN) == []
-    assert len(list(path.parent.glob("history.db.damaged-*"))) == 1
+    assert len(set_aside_beside(path)) == 1
     assert healthy(path)
+
+
+def set_aside_beside(path: Path) -> list[Path]:
+    """The databases that were set aside, without what SQLite keeps beside them."""
+    return [each for each in path.parent.glob("history.db.damaged-*") if not each.name.endswith(("-wal", "-shm"))]
 
 
 def test_a_damaged_file_that_another_process_set_aside_is_not_set_aside_again(path: Path) -> None:
@@ -453,7 +458,7 @@ def test_a_store_of_a_newer_version_is_left_alone(path: Path) -> None:
     with pytest.raises(StoreUnreadable, match=r"version 99.*Upgrade prefect-core"):
         open_store(f"sqlite:///{path}")
 
-    assert list(path.parent.glob("*damaged*")) == []
+    assert set_aside_beside(path) == []
 
 
 def test_a_database_of_another_program_is_left_alone(path: Path) -> None:

@@ -1,7 +1,7 @@
 """What is closed before a process forks, and opened again at its next use, in both processes.
 
-SQLite remembers in the memory of a process which locks the process has on a file. A forked process inherits that memory,
-but not the locks: it would believe to be safe where it is not. So nothing may be open at that moment.
+SQLite remembers in the memory of a process which locks the process has on a file. A forked process inherits that
+memory, but not the locks: it would believe to be safe where it is not. So nothing may be open at that moment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from weakref import WeakSet
 
 from prefect.exceptions import StoreUnavailable
@@ -37,13 +37,12 @@ class ForkSafe:
 
     def close(self) -> None:
         """Close what is open; the next use opens it again."""
-        for turn in self.turns:
-            turn.acquire()
-        try:
-            self.close_all()
-        finally:
+        if self.broken:
+            return
+        with ExitStack() as stack:
             for turn in self.turns:
-                turn.release()
+                stack.enter_context(turn)
+            self.close_all()
 
     def check(self) -> None:
         """Refuse to go on in a process that was forked while something was open."""

@@ -28,9 +28,9 @@ from prefect.store.log_capture import captured_logs
 from prefect.store.opening import open_store
 from prefect.store.recorder import Recorder, micros
 from prefect.store.records import FlowRun, FlowVersion, RunTask, Value
-from prefect.store.resuming import Resumption, resume
+from prefect.store.resuming import Resumption, checked, find_run, resume
 from prefect.store.spool import spool_for
-from prefect.store.values import Keeper
+from prefect.store.values import Keeper, recall
 from prefect.store.writer import Writer, writer_of
 from prefect.utilities.context import lookup
 from prefect.utilities.logging import get_logger
@@ -145,17 +145,15 @@ def resume_flow(
     if writer_spool is not None:
         writer_spool.drain(store)
     now = time()
-    found = resume(store, str(which), flow, micros(now + config.store.lease_seconds), micros(now))
-    own = found.parameters
-    other = ", ".join(repr(name) for name, value in parameters.items() if name not in own or own[name] != value)
-    if other:
-        raise ResumeError(f"The run {found.run.id} has another value of {other}: leave it out, or start a new run.")
+    run = checked(find_run(store, str(which), flow.name), flow)
+    refuse_others(run, parameters)
+    found = resume(store, run.id, flow, micros(now + config.store.lease_seconds), micros(now))
     for line in told(found):
         LOGGER.warning(line)
     return run_flow(
         flow,
         runner_class,
-        parameters=own,
+        parameters=found.parameters,
         state=found.state,
         task_states=found.states,
         settled=found.settled,
@@ -164,6 +162,14 @@ def resume_flow(
         history=RunHistory(found),
         **{**options, "context": {**found.context, **(options.get("context") or {})}},
     )
+
+
+def refuse_others(run: FlowRun, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that are not those of a run."""
+    own = {name: recall(value) for name, value in run.parameters.items()}
+    other = ", ".join(repr(name) for name, value in parameters.items() if name not in own or own[name] != value)
+    if other:
+        raise ResumeError(f"The run {run.id} has another value of {other}: leave it out, or start a new run.")
 
 
 def told(found: Resumption) -> Iterator[str]:

@@ -89,9 +89,11 @@ def made(url: str, synchronous: str) -> Store:
 
 def make_usable(store: SqliteStore) -> None:
     """See that a file can be used, or is begun anew."""
-    if store.usable:
+    if store.looked_at and not store.damaged:
         return
     with suppress(StoreUnavailable):
+        if store.damaged:  # deep inside, where opening does not look
+            begin_anew(store)
         try:
             store.open()
         except StoreUnreadable:

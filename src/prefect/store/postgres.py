@@ -44,6 +44,11 @@ DEFAULTS = {
 
 SCHEMA = "-c search_path=prefect"
 
+UNREADABLE = (
+    "The URL of the PostgreSQL store cannot be read: write postgresql://user:password@host:5432/database, and special "
+    "characters in the password as %40 (@), %2F (/), %3A (:) or %25 (%)."
+)
+
 
 class PostgresStore(SqlStore):
     """Keeps flow runs in a database of a PostgreSQL server.
@@ -180,12 +185,17 @@ def parsed(url: str) -> dict[str, Any]:
     try:
         found = conninfo_to_dict(url)
     except ProgrammingError:  # its words may hold the password, so nobody sees them
-        raise StoreSettingError(
-            "The URL of the PostgreSQL store cannot be read: write postgresql://user:password@host:5432/database, and "
-            "special characters in the password as %40 (@), %2F (/), %3A (:) or %25 (%)."
-        ) from None
+        raise StoreSettingError(UNREADABLE) from None
+    if not seems_right(found):
+        raise StoreSettingError(UNREADABLE)
     options = str(found.get("options", ""))
     return {**DEFAULTS, **found, "options": options if "search_path" in options else f"{options} {SCHEMA}".strip()}
+
+
+def seems_right(settings: Mapping[str, Any]) -> bool:
+    """Whether no piece of a password that was not escaped got into another setting, which people see."""
+    port, *names = (str(settings.get(key, "")) for key in ("port", "host", "dbname"))
+    return f"0{port}".replace(",", "").isdigit() and not any("@" in name for name in names)
 
 
 def without_password(settings: Mapping[str, Any]) -> str:

@@ -8,19 +8,36 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from prefect.exceptions import RunMissing
-from prefect.store import stretches
+from prefect.store import ownership, stretches
 from prefect.store.base import Store
-from prefect.store.records import FLOW, WHOLE, Event, FlowRun, RunTask, Stretch, TaskRun
 from prefect.store.recorder import PLAIN, RUNNING
+from prefect.store.records import FLOW, UNOWNED, WHOLE, Event, FlowRun, RunTask, Stretch, TaskRun
 from prefect.store.values import kept_in
 
 ADDRESS = re.compile(r"(.+?)(?:\[(\d+)\])?")
 NOT_BEGUN = "Pending"
+DIED, STOPPED = "died", "stopped"
+"""What became of a run that came to no end: its process is gone, or has let go of it."""
+
+OWN_FAILURES = ("Failed", "Crashed", "TimedOut", "ValidationFailed")
+"""How runs end whose own work went wrong, rather than that of a run before them."""
+
+UNHAPPY = (*OWN_FAILURES, "TriggerFailed", "Cancelled")
+"""The states that a map with such children is said to be in, the worst first."""
+
+WAITING = (RUNNING, "Retrying", "Paused", "Scheduled", NOT_BEGUN)
+"""The states in which a run is not over, the one that tells most first."""
+
+NEVER_RAN = ("TriggerFailed", "Skipped")
+"""How runs end in which no code of the task ran, so that their durations tell nothing."""
+
+MOST_NAMES = 10
+"""So many tasks are named to somebody who asked for one that does not exist."""
 
 
 class Address(NamedTuple):
@@ -62,8 +79,18 @@ class TaskSummary(NamedTuple):
     seconds: float
 
 
-UNHAPPY = ("Failed", "Crashed", "TimedOut", "TriggerFailed", "ValidationFailed", "Cancelled")
-"""The states that a map with such children is said to be in, the worst first."""
+def condition(run: FlowRun, now: int) -> str:
+    """How a run is, at a time: the type of its state; `DIED` or `STOPPED` if it has no end and nobody works at it."""
+    if run.ended is not None:
+        return run.state
+    if run.lease_until == UNOWNED:
+        return STOPPED
+    return run.state if is_under_way(run, now) else DIED
+
+
+def is_under_way(run: FlowRun, now: int) -> bool:
+    """Does a process work at a run?"""
+    return run.lease_until > now and not ownership.is_dead(run.owner)
 
 
 class RunReading:
@@ -102,20 +129,45 @@ class RunReading:
         matched = ADDRESS.fullmatch(text)
         name, child = matched.groups() if matched is not None else (text, None)
         task = self.find_task(name)
-        index = WHOLE if child is None else int(child)
-        if index != WHOLE and index >= (task.width or 0):
-            have = "is not mapped" if task.width is None else f"has {task.width:,} children, from 0 on"
-            raise RunMissing(f"There is no {text!r} in the run {self.run.id}: {task.slug!r} {have}.")
-        return Address(task, index)
+        return Address(task, WHOLE if child is None else self._checked_child(task, int(child)))
 
     def find_task(self, name: str) -> RunTask:
-        found = [task for task in self.tasks.values() if name == task.slug]
-        found = found or [task for task in self.tasks.values() if name == task.name]
+        """The task with a slug, or the only one with a name.
+
+        Raises:
+            RunMissing: there is none, or there are several.
+        """
+        if name in self.tasks:
+            return self.tasks[name]
+        found = [task for task in self.tasks.values() if name == task.name]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(task.slug for task in found or self.tasks.values())
-        which = "several of that name" if found else "no such task"
-        raise RunMissing(f"{name!r}: there is {which} in the run {self.run.id}; there are {known}.")
+        which = "Several tasks are called" if found else "There is no task"
+        raise RunMissing(f"{which} {name!r} in the run {self.run.id}: choose {choice(found or self.tasks.values())}.")
+
+    def _checked_child(self, task: RunTask, child: int) -> int:
+        if not self.is_mapped(task):
+            raise RunMissing(f"The task {task.slug!r} is not mapped, so it has no child {child}: leave out the index.")
+        if task.width is not None and child >= task.width:
+            have = f"{task.width:,} {'child' if task.width == 1 else 'children'}, counted from 0"
+            raise RunMissing(f"There is no child {child} of {task.slug!r}, which has {have}.")
+        return child
+
+    def is_mapped(self, task: RunTask) -> bool:
+        """Has a task children, or would it have some?"""
+        return task.width is not None or bool(self.described(task.slug).get("mapped"))
+
+    def at_first(self, task: RunTask) -> str:
+        """The state of a task of which nothing is told: constants are there from the beginning."""
+        return "Success" if str(self.described(task.slug).get("type")).endswith(".Constant") else NOT_BEGUN
+
+    def described(self, slug: str) -> Mapping[str, Any]:
+        """What the document of the flow says about a task; nothing about one that is not in the flow any more."""
+        return self._descriptions.get(slug, {})
+
+    @cached_property
+    def _descriptions(self) -> dict[str, Mapping[str, Any]]:
+        return {each["slug"]: each for each in self.document["tasks"]}
 
     def task_run(self, address: Address) -> TaskRun | None:
         """How a task run is; None if it has not begun."""
@@ -129,6 +181,13 @@ class RunReading:
                 found = from_stretch(stretch, child, position)
         return found
 
+    def state(self, address: Address) -> str:
+        """The type of the state of a task run; of a mapped task, the least happy one among its children."""
+        if address.child == WHOLE and address.task.width is not None:
+            return self.summary(address.task).state
+        row = self.task_run(address)
+        return self.at_first(address.task) if row is None else row.state
+
     def happened(self, address: Address) -> list[Event]:
         """What happened to a task run, or to all runs of a mapped task, in order; plain children count together."""
         number, child = address.task.number, address.child
@@ -137,7 +196,7 @@ class RunReading:
             position = None if child == WHOLE else stretches.position(stretch, child)
             if child == WHOLE or position is not None:
                 events += plain_events(stretch, position)
-        return sorted(events)
+        return in_order(events)
 
     # --- summing up --------------------------------------------------------------------------------------------------
 
@@ -149,13 +208,24 @@ class RunReading:
         packed: dict[int, list[Stretch]] = {}
         for stretch in self.store.stretches(self.run.id):
             packed.setdefault(stretch.task, []).append(stretch)
-        return [
-            summary(task, rows.get(task.number, []), packed.get(task.number, [])) for task in self.tasks.values()
-        ]
+        return [summary(task, rows.get(task.number, []), packed.get(task.number, [])) for task in self.tasks.values()]
+
+    def summary(self, task: RunTask) -> TaskSummary:
+        """How one task is."""
+        rows = self.store.task_runs(self.run.id, task.number)
+        return summary(task, rows, list(self.store.stretches(self.run.id, task.number)), self.at_first(task))
+
+    def unhappy(
+        self, task: RunTask | None = None, states: tuple[str, ...] = UNHAPPY, limit: int | None = None
+    ) -> list[TaskRun]:
+        """Runs that did not succeed, in the order of task and index."""
+        number = None if task is None else task.number
+        return self.store.task_runs(self.run.id, number, states=states, limit=limit)
 
     def durations(self, task: RunTask) -> list[float]:
-        """How long each run of a task took, in seconds, as far as it ended."""
-        found = [row_seconds(row) for row in self.store.task_runs(self.run.id, task.number) if row.ended is not None]
+        """How long each run of a task took in which its code ran to an end, in seconds."""
+        rows = self.store.task_runs(self.run.id, task.number)
+        found = [row_seconds(row) for row in rows if row.ended is not None and is_work(row, task)]
         for stretch in self.store.stretches(self.run.id, task.number):
             begins, ends = stretches.times_of(stretch)
             found += [end - begin for begin, end in zip(begins, ends, strict=True)]
@@ -166,16 +236,28 @@ class RunReading:
         return self.store.events(self.run.id, FLOW)
 
 
+def choice(tasks: Iterable[RunTask]) -> str:
+    """Some names to choose from."""
+    slugs = [task.slug for task in tasks]
+    more = f" or one of {len(slugs) - MOST_NAMES:,} more" if len(slugs) > MOST_NAMES else ""
+    return f"{', '.join(slugs[:MOST_NAMES])}{more}"
+
+
+def is_work(row: TaskRun, task: RunTask) -> bool:
+    """Did code of the task run here? Of a mapped task, only in its children."""
+    return row.state not in NEVER_RAN and (row.index != WHOLE or (task.width is None and row.state != "Mapped"))
+
+
 def row_seconds(row: TaskRun) -> float:
     return 0.0 if row.started is None or row.ended is None else (row.ended - row.started) / 1e6
 
 
-def summary(task: RunTask, rows: list[TaskRun], packed: list[Stretch]) -> TaskSummary:
-    """How one task is, from its rows and stretches."""
+def summary(task: RunTask, rows: list[TaskRun], packed: list[Stretch], at_first: str) -> TaskSummary:
+    """How one task is, from its rows and stretches, or else as it was at first."""
     whole = next((row for row in rows if row.index == WHOLE), None)
     children = [row for row in rows if row.index != WHOLE]
     if whole is None and not children and not packed:
-        return TaskSummary(task, NOT_BEGUN, None, {}, None, None, 0, 0.0)
+        return TaskSummary(task, at_first, None, {}, None, None, 0, 0.0)
     if task.width is None and not children and not packed:
         assert whole is not None
         return TaskSummary(
@@ -184,7 +266,7 @@ def summary(task: RunTask, rows: list[TaskRun], packed: list[Stretch]) -> TaskSu
     counts = counted(task, children, packed)
     begins = [each for each in (*(row.started for row in children), *(each.began for each in packed)) if each]
     ends = [each for each in (*(row.ended for row in children), *(each.ended for each in packed)) if each]
-    over = counts.keys().isdisjoint({NOT_BEGUN, RUNNING, "Retrying", "Paused", "Scheduled"})
+    over = task.width is not None and counts.keys().isdisjoint(WAITING)
     return TaskSummary(
         task=task,
         state=state_of_map(counts),
@@ -221,7 +303,7 @@ def counted(task: RunTask, children: list[TaskRun], packed: list[Stretch]) -> di
 
 
 def state_of_map(counts: Mapping[str, int]) -> str:
-    for state in (*UNHAPPY, RUNNING, "Retrying", "Paused", NOT_BEGUN):
+    for state in (*UNHAPPY, *WAITING):
         if counts.get(state):
             return state
     return "Skipped" if set(counts) == {"Skipped"} else "Success"
@@ -242,6 +324,20 @@ def from_stretch(stretch: Stretch, index: int, position: int) -> TaskRun:
         document=None,
         value=kept_in(stretch.values, position),
     )
+
+
+def in_order(events: list[Event]) -> list[Event]:
+    """Events in the order of their numbers; that a run was given out, and that it began, is one thing."""
+    found: list[Event] = []
+    for event in sorted(events, key=lambda each: (each.seq, each.state != RUNNING)):
+        if found and event.state == RUNNING == found[-1].state and of_same_runs(event, found[-1]):
+            found.pop()
+        found.append(event)
+    return found
+
+
+def of_same_runs(event: Event, before: Event) -> bool:
+    return event.attempt == before.attempt and before.index <= event.index and event.last <= before.last
 
 
 def plain_events(stretch: Stretch, position: int | None) -> Iterator[Event]:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from prefect.engine.reporting import Seconds, Step, trail_of
 from prefect.engine.state import Mapped, Scheduled, State, Success
 from prefect.exceptions import RunTakenOver
-from prefect.store import stretches
+from prefect.store import rules, stretches
 from prefect.store.records import (
     FLOW,
     UNOWNED,
@@ -37,7 +37,9 @@ from prefect.store.records import (
     TaskRun,
 )
 from prefect.store.values import Keeper
+from prefect.utilities.logging import get_logger
 
+LOGGER = get_logger("History")
 PLAIN = "The task succeeded."
 RUNNING = "Running"
 LONGEST_MESSAGE = 4000
@@ -68,7 +70,7 @@ class Recorder:
         wake: tells the writer that there is something to write; `True` if it should not wait for more.
         each: every run waits until the one before it is written.
         new: is this the first process that works at the run?
-        rows: for each task, the children that have a row of their own in the store.
+        rows: for each task, the types of the states of those of its runs that have a row of their own in the store.
         lease: for how many seconds the owner holds the run after each batch.
 
     Attributes:
@@ -91,7 +93,7 @@ class Recorder:
         wake: Callable[[bool], None],
         each: bool = False,
         new: bool = True,
-        rows: dict[int, set[int]] | None = None,
+        rows: dict[int, dict[int, str]] | None = None,
         lease: float = 60,
     ) -> None:
         self.run = run
@@ -138,7 +140,7 @@ class Recorder:
             if width != known.width:
                 self._tasks[task] = self._batch.tasks[known.number] = known._replace(width=width)
             self._opened.setdefault(known.number, micros(now))
-            if WHOLE not in self._rows.get(known.number, ()):
+            if WHOLE not in self._rows.get(known.number, {}):
                 self._came_to(known.number, WHOLE, state, now, now)
 
     def began(self, task: str, indices: Sequence[int]) -> None:
@@ -169,7 +171,7 @@ class Recorder:
         ended: Sequence[Seconds],
     ) -> None:
         number = self._tasks[task].number
-        rows = self._rows.get(number, ())
+        rows = self._rows.get(number, {})
         plain = [
             type(state) is Success
             and state.message == PLAIN
@@ -229,7 +231,7 @@ class Recorder:
     def _came_to(self, number: int, index: int, state: State, began: Seconds, ended: Seconds) -> None:
         """Note how a run came to a state, and that it is there now."""
         steps = steps_to(state, began, ended)
-        if not steps:
+        if not steps or not self._allowed(number, index, steps[0].state):
             return
         if (number, index) in self._announced:
             self._announced.discard((number, index))
@@ -238,9 +240,17 @@ class Recorder:
             self._event(number, index, step.state, step.at, self._text(step.message), step.attempt)
         self._row(number, index, state, steps[-1], began)
 
+    def _allowed(self, number: int, index: int, state: str) -> bool:
+        """May a run come to a state, as far as it is known where it is?"""
+        old = self._rows.get(number, {}).get(index)
+        if rules.may_follow(old, state):
+            return True
+        LOGGER.error("Run %d of task %d is %s already; that it is %s is not written down.", index, number, old, state)
+        return False
+
     def _row(self, number: int, index: int, state: State, step: Step, began: Seconds) -> None:
         value = None if state.is_failed() or isinstance(state, Mapped) else self.keeper.keep(state._held)
-        self._rows.setdefault(number, set()).add(index)
+        self._rows.setdefault(number, {})[index] = step.state
         self._batch.task_runs[number, index] = TaskRun(
             seq=self.seq,
             task=number,
@@ -316,7 +326,7 @@ class Recorder:
             last = work.indices[-1]
             self._batch.events.append(Event(self.seq, number, first, last, 1, RUNNING, micros(work.began), None))
             if len(work.indices) == 1:
-                self._rows.setdefault(number, set()).add(first)
+                self._rows.setdefault(number, {})[first] = RUNNING
                 self._batch.task_runs[number, first] = TaskRun(
                     self.seq, number, first, RUNNING, 1, micros(work.began), None, None, None, None
                 )

@@ -3,6 +3,9 @@
 ```
 history ── states before it ──▶ TaskRunner.run ──▶ a state ──▶ shown, or written back into the run
 ```
+
+The task runs as it is now, in this process, but without what stands around it: no retries, caches, targets or state
+handlers. Secrets are fetched anew, as the history has none.
 """
 
 from __future__ import annotations
@@ -17,19 +20,29 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine import mapping
 from prefect.engine.flow_runner import FlowRunner
-from prefect.engine.plan import Node, plan_of
-from prefect.engine.state import State
+from prefect.engine.mapping import Source
+from prefect.engine.plan import Node, RunPlan, plan_of
+from prefect.engine.reporting import Seconds, trail_of
+from prefect.engine.results.secret_result import SecretResult
+from prefect.engine.run_pass import LASTING_ROLES, known
+from prefect.engine.state import Mapped, State
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import ResumeError
+from prefect.store import ownership
 from prefect.store.base import Store
 from prefect.store.history import keeper_for
-from prefect.store.reading import Address
+from prefect.store.reading import Address, RunReading, is_under_way
 from prefect.store.recorder import document_of, micros
 from prefect.store.records import WHOLE, Event, FlowRun, TaskRun
 from prefect.store.resuming import Resumption, prepared
+from prefect.store.values import Keeper
 from prefect.store.writer import write_files
+from prefect.tasks.core.constants import Constant
 from prefect.utilities.context import isolated
-from prefect.utilities.debug import raise_on_exception
+
+SECRET = "<secret>"
+LONGEST = 200
+"""Of the words for an input, so many characters are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +52,18 @@ class Replay:
     Attributes:
         store: where its run is written down.
         run: the flow run.
-        flow: the flow, as it is now.
         address: which task run.
-        node: its task in the plan.
+        runner: runs its task.
         upstream: the states before it.
         facts: the context of the run.
-        index: the child; None for a task that is not mapped.
     """
 
     store: Store
     run: FlowRun
-    flow: Graph
     address: Address
-    node: Node
+    runner: TaskRunner
     upstream: Mapping[Edge, State]
     facts: dict[str, Any]
-    index: int | None
 
     def inputs(self) -> dict[str, Any]:
         """The arguments of its `run`, by name.
@@ -62,52 +71,72 @@ class Replay:
         Raises:
             ResultMissing: the value of one is not there any more.
         """
-        return self._runner().get_task_inputs(None, self.upstream)  # type: ignore[arg-type]
+        return self.runner.get_task_inputs(State(), self.upstream)
 
-    def go(self, raises: bool = False) -> State:
-        """Run it; nothing is written down.
+    def shown(self) -> dict[str, str]:
+        """The arguments of its `run` for people, without secrets."""
+        keeper, inputs = self._keeper(), self.inputs()
+        hidden = {edge.key for edge, state in self.upstream.items() if isinstance(state._held, SecretResult)}
+        keeper.learn_secret([value for key, value in inputs.items() if key in hidden])
+        return {key: SECRET if key in hidden else words(value, keeper) for key, value in inputs.items()}
 
-        Args:
-            raises: let its errors come out, for a debugger, instead of making them states.
-        """
+    def go(self) -> State:
+        """Run it; nothing is written down."""
         self.inputs()  # what is missing is said before anything runs
-        facts = {} if self.index is None else {"map_index": self.index}
         with isolated(self.facts):
-            if not raises:
-                return self._runner().run(None, self.upstream, facts)
-            with raise_on_exception():
-                return self._runner().run(None, self.upstream, facts)
+            return self.runner.run(None, self.upstream, facts_of(self.address))
 
     def promote(self, state: State) -> None:
         """Write a state into the run, as that of this task run: resuming goes on from there.
 
         Raises:
+            ResumeError: the state is no success, or its value cannot be kept.
             RunHeld: a process works at the run.
         """
-        if not state.is_finished():
-            raise ResumeError(f"{self.address} came to {state!r}, which is no end: only ends can be written back.")
-        keeper = keeper_for({**self.facts, "flow_run_id": self.run.id})
-        now, number = micros(time()), self.address.task.number
-        value = None if state.is_failed() else keeper.keep(state._held)
+        if not state.is_successful():
+            raise ResumeError(f"{self.address} came to {state!r}: only a success can be written back into the run.")
+        keeper = self._keeper()
+        value = keeper.keep(state._held)
+        if value.format == "lost":
+            raise ResumeError(
+                f"The value of {self.address} cannot be written back: {value.data}. Resume the run, in which the task "
+                "runs again; or give the task a `result`, so that it stores its value itself."
+            )
         write_files(keeper)
-        name, message = type(state).__name__, state.message
+        now, number, child = micros(time()), self.address.task.number, self.address.child
+        began = micros(began_at(state)) if trail_of(state) else now
+        before = RunReading(self.store, self.run).task_run(self.address)
+        attempt = 1 if before is None else before.attempt + 1
+        name, message = type(state).__name__, f"Replayed and written back: {state.message}"
         self.store.put(
             self.run.id,
-            TaskRun(0, number, self.address.child, name, 1, now, now, message, document_of(state), value),
-            Event(0, number, self.address.child, self.address.child, 1, name, now, f"Replayed and promoted: {message}"),
-            self.run.epoch,
+            TaskRun(0, number, child, name, attempt, began, now, message, document_of(state), value),
+            Event(0, number, child, child, attempt, name, now, message),
+            freed(self.store, self.run, now).epoch,
         )
 
-    def _runner(self) -> TaskRunner:
-        runner = TaskRunner(bare_of_help(self.node.task), flow_result=getattr(self.flow, "result", None))
-        runner.slug = self.node.slug
-        runner.constants = self.flow.constants.get(self.node.task, {})
-        return runner
+    def _keeper(self) -> Keeper:
+        return keeper_for({**self.facts, "flow_run_id": self.run.id})
 
 
-def bare_of_help(task: Task) -> Task:
-    """A task without retries, caches and targets, which would only stand in the way."""
-    return task.copy(max_retries=0, retry_delay=None, retry_on=None, cache_for=None, cache_validator=None, target=None)
+def began_at(state: State) -> Seconds:
+    return trail_of(state)[0].at
+
+
+def words(value: Any, keeper: Keeper) -> str:
+    """A value for people, in a line."""
+    text = keeper.masked(repr(value))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def freed(store: Store, run: FlowRun, now: int) -> FlowRun:
+    """A run that its dead owner still holds, taken from it; any other one as it is."""
+    if run.lease_until <= now or is_under_way(run, now):
+        return run
+    return store.claim(run.id, ownership.this_process(), now, now, dead=run.owner)
+
+
+# --- getting ready ----------------------------------------------------------------------------------------------------
 
 
 def replay(store: Store, run: FlowRun, flow: Graph, address: Address) -> Replay:
@@ -120,7 +149,8 @@ def replay(store: Store, run: FlowRun, flow: Graph, address: Address) -> Replay:
         address: which task run.
 
     Raises:
-        ResumeError: the flow has no such task any more, or the task run has never had all of its inputs.
+        ResumeError: the flow has no such task any more, the task run has never had all of its inputs, or it uses a
+            resource.
     """
     plan = plan_of(flow)
     node = next((each for each in plan.nodes if each.slug == address.task.slug), None)
@@ -128,31 +158,101 @@ def replay(store: Store, run: FlowRun, flow: Graph, address: Address) -> Replay:
         raise ResumeError(f"The flow {flow.name!r} has no task {address.task.slug!r} any more.")
     if node.mapped and address.child == WHOLE:
         raise ResumeError(f"{address} is mapped: say which of its children, as in {address.task.slug}[0].")
+    if not node.mapped and address.child != WHOLE:
+        raise ResumeError(f"{address.task.slug!r} is not mapped any more, so it has no child {address.child}.")
     found = prepared(store, run, flow)
-    upstream = upstream_states(node, found, address.child)
-    return Replay(
-        store, run, flow, address, node, upstream, context_of(flow, found), address.child if node.mapped else None
-    )
+    facts = context_of(flow, found)
+    with isolated(facts):
+        upstream = Past(flow, plan, found).before(node, address.child)
+    return Replay(store, run, address, runner_of(flow, node), upstream, facts)
 
 
-def upstream_states(node: Node, found: Resumption, index: int) -> dict[Edge, State]:
-    """The states that a run reads, from the history."""
-    states: dict[Edge, State] = {}
-    for edge in node.edges:
-        state = found.stood.get(edge.upstream_task)
-        if state is None:
-            raise ResumeError(f"{edge.upstream_task!r}, which comes before {node.task!r}, has no value in this run.")
-        states[edge] = mapping.flattened(state) if edge.flattened else state
-    if not node.mapped:
-        return states
-    parts = {edge: source[index] for edge, source in mapping.sources_of(states)}
-    for edge, state in parts.items():
-        if state is None:
-            raise ResumeError(f"Child {index} of {edge.upstream_task!r}, which comes before it, has not run in this run.")
-    return parts
+def runner_of(flow: Graph, node: Node) -> TaskRunner:
+    runner = TaskRunner(bare_of_help(node.task), flow_result=getattr(flow, "result", None))
+    runner.slug = node.slug
+    runner.constants = flow.constants.get(node.task, {})
+    runner.quiet = runner.watched = True
+    return runner
+
+
+def bare_of_help(task: Task) -> Task:
+    """A task without retries, caches and targets, which would only stand in the way."""
+    return task.copy(max_retries=0, retry_delay=None, retry_on=None, cache_for=None, cache_validator=None, target=None)
 
 
 def context_of(flow: Graph, found: Resumption) -> dict[str, Any]:
     """The context of the run, as it was."""
     facts = {**found.context, "flow_run_id": found.run.id, "flow_run_name": found.run.name}
     return FlowRunner(flow).initialize_run(None, {}, facts, {}, found.parameters).context
+
+
+def facts_of(address: Address) -> dict[str, Any]:
+    """What the context of a child says of it."""
+    return {} if address.child == WHOLE else {"map_index": address.child}
+
+
+# --- the states before it ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The states that the tasks of a run came to.
+
+    Attributes:
+        flow: the flow, as it is now.
+        plan: likewise.
+        found: the run, as the history has it.
+    """
+
+    flow: Graph
+    plan: RunPlan
+    found: Resumption
+
+    def before(self, node: Node, child: int) -> dict[Edge, State]:
+        """The states that a task run reads."""
+        states = {
+            edge: self.seen_through(edge, self.state_of(self.plan.nodes[source], node))
+            for edge, source in zip(node.edges, node.sources, strict=True)
+        }
+        if not node.mapped:
+            return states
+        return {edge: self.element(edge, source, child) for edge, source in mapping.sources_of(states)}
+
+    def state_of(self, node: Node, reader: Node) -> State:
+        if node.task.role == "secret":
+            return runner_of(self.flow, node).run(None, self.before(node, WHOLE))
+        if node.task.role not in LASTING_ROLES:
+            raise ResumeError(
+                f"{reader.slug!r} uses the resource of {node.slug!r}, which exists only while the flow runs: resume "
+                "the run instead."
+            )
+        state = known(node.task) if isinstance(node.task, Constant) else self.found.stood.get(node.task)
+        if state is None or not state.is_finished():
+            raise ResumeError(f"{node.slug!r}, which {reader.slug!r} reads or waits for, is not over in this run.")
+        return state
+
+    def seen_through(self, edge: Edge, state: State) -> State:
+        """A state as it is seen through an edge."""
+        if edge.flattened:
+            self.check_whole(edge, state)
+            return mapping.flattened(state)
+        if not edge.mapped:
+            self.check_whole(edge, state)
+        return state
+
+    def element(self, edge: Edge, source: Source, child: int) -> State:
+        """What a child reads through an edge."""
+        try:
+            found: State | None = source[child]
+        except LookupError:
+            found = None
+        if found is None:
+            raise ResumeError(f"The child {child} of {self.flow.slugs[edge.upstream_task]!r} is not over in this run.")
+        return found
+
+    def check_whole(self, edge: Edge, state: State) -> None:
+        """Refuse a map of which some children are not over, where all are read."""
+        missing = sum(each is None for each in state.map_states) if isinstance(state, Mapped) else 0
+        if missing:
+            slug = self.flow.slugs[edge.upstream_task]
+            raise ResumeError(f"{missing:,} children of {slug!r} are not over in this run: resume it first.")

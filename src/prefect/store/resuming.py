@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from prefect.core.graph import Graph
 from prefect.core.task import NO_TAGS, Task
-from prefect.engine.plan import RunPlan, plan_of
+from prefect.engine.plan import Node, RunPlan, plan_of
+from prefect.engine.run_pass import LASTING_ROLES
 from prefect.engine.state import KINDS, Mapped, Pending, Resume, Running, Scheduled, State, Success
 from prefect.exceptions import DocumentError, ResumeError, RunMissing
 from prefect.store import ownership, stretches
@@ -26,8 +27,9 @@ from prefect.store.base import Store
 from prefect.store.flow_versions import Changes, changes, version_of
 from prefect.store.frontier import Frontier, Standing, frontier
 from prefect.store.recorder import PLAIN, RUNNING
-from prefect.store.records import WHOLE, FlowRun, RunFilter, RunTask, Stretch, TaskRun
+from prefect.store.records import UNOWNED, WHOLE, Batch, FlowRun, RunFilter, RunTask, Stretch, TaskRun
 from prefect.store.values import Recalled, column_of, held_by, reason_lost, recall
+from prefect.tasks.core.constants import Constant
 
 LAST = "last"
 
@@ -53,11 +55,15 @@ class Progress(NamedTuple):
         slug: the task.
         kept: how many runs stay as they are.
         width: how many there are; None if nobody knows yet.
+        to_run: how many runs are to run, by the type of the state they are in; `Pending` for those that have not begun.
+        lasting: False for a task that gives something to the process it runs in, and always runs anew.
     """
 
     slug: str
     kept: int
     width: int | None
+    to_run: Mapping[str, int]
+    lasting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class Resumption:
         store: where it is written down.
         run: the run.
         tasks: its tasks, by slug.
-        rows: for each task number, the children that have a row of their own.
+        rows: for each task number, the types of the states of its runs that have a row of their own.
         at_work: runs that were at work when the process died.
         stood: the states that the tasks had when the run stopped.
         states: the states that the tasks begin with.
@@ -81,7 +87,7 @@ class Resumption:
     store: Store
     run: FlowRun
     tasks: Mapping[str, RunTask]
-    rows: dict[int, set[int]]
+    rows: dict[int, dict[int, str]]
     at_work: list[TaskRun]
     stood: dict[Task, State]
     states: dict[Task, State]
@@ -99,6 +105,11 @@ class Resumption:
     def context(self) -> dict[str, Any]:
         """What was in its context, as far as it was kept."""
         return {name: recall(value) for name, value in self.run.context.items() if value.format != "lost"}
+
+    @property
+    def left(self) -> int:
+        """How many runs are left to do, of those that are known, without tasks that always run anew."""
+        return sum(sum(each.to_run.values()) for each in self.progress if each.lasting)
 
     @property
     def state(self) -> State:
@@ -139,7 +150,16 @@ def resume(store: Store, which: str, flow: Graph, lease_until: int, now: int) ->
     run = checked(find_run(store, which, flow.name), flow)
     dead = run.owner if ownership.is_dead(run.owner) else None
     claimed = store.claim(run.id, ownership.this_process(), lease_until, now, dead)
-    return prepared(store, claimed, flow)
+    try:
+        return prepared(store, claimed, flow)
+    except BaseException:
+        let_go(store, claimed)
+        raise
+
+
+def let_go(store: Store, run: FlowRun) -> None:
+    """Give back a run that was taken over, with nothing done."""
+    store.commit([Batch(run=run.id, epoch=run.epoch, after=run.last_seq, last_seq=run.last_seq, lease_until=UNOWNED)])
 
 
 def checked(run: FlowRun, flow: Graph) -> FlowRun:
@@ -172,7 +192,7 @@ def prepared(store: Store, run: FlowRun, flow: Graph) -> Resumption:
         settled=frozenset(node.task for node in plan.nodes if is_settled(node.number, loading, found)),
         changes=changes(store.version(run.version), version_of(flow)),
         reruns=list(reruns(plan, found)),
-        progress=[progress(node.slug, node.number, loading, found) for node in plan.nodes],
+        progress=[progress(node, loading, found) for node in plan.nodes if not isinstance(node.task, Constant)],
     )
 
 
@@ -186,7 +206,7 @@ class Loading:
 
     def __init__(self, plan: RunPlan, tasks: Mapping[str, RunTask]) -> None:
         self.plan = plan
-        self.rows: dict[int, set[int]] = {}
+        self.rows: dict[int, dict[int, str]] = {}
         self.at_work: list[TaskRun] = []
         self.closed: set[int] = set()  # mapped tasks of which it is known how many children they have
         self._node_of: dict[int, int] = {}
@@ -225,7 +245,7 @@ class Loading:
     def add_row(self, row: TaskRun) -> None:
         """A task or child whose life was not a plain one."""
         number = self._node_of.get(row.task)
-        self.rows.setdefault(row.task, set()).add(row.index)
+        self.rows.setdefault(row.task, {})[row.index] = row.state
         if row.state == RUNNING:
             self.at_work.append(row)
         if number is None:
@@ -331,8 +351,16 @@ def summed(reasons: Counter[str]) -> list[tuple[str, int]]:
     return [*common, ("other reasons", rest)] if rest else common
 
 
-def progress(slug: str, number: int, loading: Loading, found: Frontier) -> Progress:
-    standing = loading.standings.get(number)
+def progress(node: Node, loading: Loading, found: Frontier) -> Progress:
+    lasting = node.task.role in LASTING_ROLES
+    standing = loading.standings.get(node.number)
     if standing is None:
-        return Progress(slug, 0, None)
-    return Progress(slug, found.kept[number].count(1), len(standing.states) if standing.mapped else 1)
+        return Progress(node.slug, 0, None if node.mapped else 1, {name_of(None): 1}, lasting)
+    kept = found.kept[node.number]
+    width = None if standing.mapped and node.number not in loading.closed else len(standing.states)
+    to_run = Counter(name_of(state) for state, stays in zip(standing.states, kept, strict=True) if not stays)
+    return Progress(node.slug, kept.count(1), width, to_run, lasting)
+
+
+def name_of(state: State | None) -> str:
+    return type(Pending() if state is None else state).__name__

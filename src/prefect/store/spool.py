@@ -1,7 +1,7 @@
 """The spool: batches that could not be written wait in files, until the store is back.
 
 ```
-<home_dir>/spool/<digest of the store's url>/<run id>-<n>.batch      one batch each, complete or not there
+<home_dir>/spool/<digest of the store's url>/<run id>-<when>.batch      one batch each, complete or not there
 ```
 
 Batches of a run are written in their order. One that the store refuses, as another process took over the run meanwhile,
@@ -15,6 +15,7 @@ import pickle
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import time_ns
 
 from prefect.store.base import Store
 from prefect.store.records import Batch
@@ -40,8 +41,9 @@ class Spool:
     def add(self, batches: Sequence[Batch]) -> str:
         """Keep batches; returns where."""
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
-        for batch in batches:
-            name = f"{batch.run}-{batch.epoch:08d}-{batch.last_seq:016d}.batch"
+        now = time_ns()
+        for number, batch in enumerate(batches):
+            name = f"{batch.run}-{batch.epoch:08d}-{now:020d}-{number:06d}.batch"
             write_file(os.path.join(self.directory, name), pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
         return self.directory
 

@@ -54,7 +54,8 @@ class SqliteStore(SqlStore):
         synchronous: `normal`: what is committed survives the death of a process; `full`: and a power cut.
 
     Attributes:
-        usable: the file was opened, and nothing in it was found damaged since.
+        looked_at: the file was opened once.
+        damaged: something in it could not be read since.
     """
 
     def __init__(self, path: str, synchronous: str = "normal") -> None:
@@ -62,7 +63,7 @@ class SqliteStore(SqlStore):
         self.url = f"sqlite:///{self.path}"
         self.synchronous = checked(synchronous)
         self.queries = queries("common.sql", "sqlite.sql")
-        self.usable = False
+        self.looked_at = self.damaged = False
         self.connections = Connections(self.path, self.synchronous, self.queries)
         weakref.finalize(self, self.connections.close)  # also when the program ends
 
@@ -72,13 +73,13 @@ class SqliteStore(SqlStore):
             with explained(self.path):
                 yield
         except StoreUnreadable:
-            self.usable = False
+            self.damaged = True
             raise
 
     def open(self) -> None:
         """Look whether the file can be used; make it, or bring it to the newest version, if need be."""
         with self.explained(), self.connections.reading():
-            self.usable = True
+            self.looked_at, self.damaged = True, False
 
     @contextmanager
     def transaction(self) -> Iterator[Execute]:
@@ -165,6 +166,7 @@ class Connections(ForkSafe):
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction on the connection that writes."""
+        self.check()
         with self.writer.turn, self.locked(), self.writer.used() as connection:
             with transaction(connection):
                 yield connection
@@ -173,13 +175,13 @@ class Connections(ForkSafe):
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection that reads."""
+        self.check()
         with self.reader.turn, self.reader.used() as connection:
             yield connection
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock file."""
-        self.check()
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         with self.lock.held():
             yield

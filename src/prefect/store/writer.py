@@ -53,6 +53,7 @@ class Writer:
         self.spool = spool
         self.fails = fails
         self._recorders: dict[str, Recorder] = {}
+        self._leaving: list[Recorder] = []
         self._pending: list[Batch] = []
         self._lock = Lock()
         self._awake, self._urgent = Event(), Event()
@@ -82,7 +83,7 @@ class Writer:
         """Write the rest of what a recorder has heard, and listen to it no longer."""
         recorder.wait_for_release(PATIENCE)
         with self._lock:
-            del self._recorders[recorder.run.id]
+            self._leaving.append(self._recorders.pop(recorder.run.id))
             last = not self._recorders
             thread = self._thread
             if last:
@@ -102,7 +103,8 @@ class Writer:
             self._awake.clear()
             self._urgent.clear()
             with self._lock:
-                recorders, ends = list(self._recorders.values()), self._thread is None
+                recorders, ends = [*self._recorders.values(), *self._leaving], self._thread is None
+                self._leaving.clear()
             self._round(recorders)
             if ends:
                 return
@@ -135,7 +137,7 @@ class Writer:
             if self.spool is not None:
                 self.spool.drain(self.store)
             refused = self.store.commit(self._pending)
-        except StoreUnavailable as error:
+        except StoreError as error:
             self._is_away(error, recorders.values())
             return
         except Exception as error:  # whatever it is, the run goes on
@@ -159,7 +161,7 @@ class Writer:
             LOGGER.warning(
                 "The history at %s cannot be written now: %s. The run goes on; what happens is kept and written later.",
                 self.store.url,
-                error,
+                str(error).rstrip("."),
             )
         away = monotonic() - self._away_since
         self._next_try = monotonic() + min(5.0, max(0.25, away))
