@@ -17,6 +17,7 @@ from prefect.configuration import config
 from prefect.core.task import NO_TAGS, Task
 from prefect.engine import caching
 from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
+from prefect.engine.log_lines import LogLine
 from prefect.engine.mapping import Source, Whole, part_of
 from prefect.engine.parcels import Chunk, Parcel, Stage, Template, bare, run_lanes, run_single
 from prefect.engine.reporting import Seconds
@@ -60,6 +61,7 @@ class Outcome(NamedTuple):
         lanes: for each index, the states of the tasks of the lane; for a task that is not mapped, its state alone.
         seconds: how long it took.
         interrupted: did Ctrl-C arrive meanwhile?
+        lines: what was logged elsewhere, if somebody asked.
         times: for each task of the lane, when its children began and ended, by position; empty if nobody asked.
     """
 
@@ -67,6 +69,7 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
     interrupted: bool = False
     times: Sequence[tuple[Sequence[Seconds], Sequence[Seconds]]] = ()
+    lines: Sequence[LogLine] = ()
 
 
 class CannotTravel(Exception):
@@ -206,11 +209,13 @@ class Far:
         return facts
 
     def outcome(self, value: Any) -> Outcome:
-        if isinstance(value, bytes):
-            return Outcome([[loads(value)]])
-        parcels: list[Parcel] = [loads(each) for each in value]
-        seconds = parcels[-1].seconds if parcels else 0.0
-        return Outcome([each.states for each in parcels], seconds, times=columns([each.times for each in parcels]))
+        parcels: list[Parcel] = [loads(each) for each in ([value] if isinstance(value, bytes) else value)]
+        return Outcome(
+            lanes=[each.states for each in parcels],
+            seconds=parcels[-1].seconds if parcels else 0.0,
+            times=columns([each.times for each in parcels]),
+            lines=[line for each in parcels for line in each.lines],
+        )
 
 
 def columns(times: Sequence[Sequence[Seconds]]) -> list[tuple[Sequence[Seconds], Sequence[Seconds]]]:

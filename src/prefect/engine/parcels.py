@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.core.task import Task
 from prefect.engine.jobs import run_task
+from prefect.engine.log_lines import LogLine, gathering
 from prefect.engine.mapping import Source, Whole
 from prefect.engine.reporting import trail_of
 from prefect.engine.result.released import let_go
@@ -87,23 +88,28 @@ class Parcel(NamedTuple):
         states: of the first stage, and of those that could run behind it; None where a child did not run.
         seconds: since the work on the chunk began.
         times: when the first stage began, and when each stage ended, in seconds since 1970; empty if nobody asked.
+        lines: what was logged, if somebody asked.
     """
 
     states: Sequence[State | None]
     seconds: float
     times: Sequence[float] = ()
+    lines: Sequence[LogLine] = ()
 
 
 # --- on the worker ----------------------------------------------------------------------------------------------------
 
 
 def run_single(job: bytes) -> bytes:
-    """Run a task that is not mapped; its state, packed."""
+    """Run a task that is not mapped; what it came to, packed."""
+    began, begun = time(), perf_counter()
     try:
         runner, flow_facts, facts, upstream, given = loads(job)
     except Exception as error:  # a module that is missing there, for example
-        return dumps(unreadable(error))
-    return pack(run_task(runner, flow_facts, facts, upstream, given))
+        return dumps(Parcel([unreadable(error)], 0.0))
+    flow_facts, lines = gathering(flow_facts, runner.watched)
+    state = run_task(runner, flow_facts, facts, upstream, given)
+    return pack_lane(Parcel([state], perf_counter() - begun, (began, time()), lines))
 
 
 def run_lanes(key: str, count: int, template: bytes, chunk: bytes) -> Iterator[bytes]:
@@ -115,13 +121,15 @@ def run_lanes(key: str, count: int, template: bytes, chunk: bytes) -> Iterator[b
     except Exception as error:
         yield from [dumps(Parcel([unreadable(error)], 0.0))] * count
         return
+    watched = stages[0].runner.watched
     for index, state in zip(indices, given, strict=True):
-        token = top.set((flow_facts, None, True))  # what this process knew before is of other runs
+        job_facts, lines = gathering(flow_facts, watched)
+        token = top.set((job_facts, None, True))  # what this process knew before is of other runs
         try:
             states, times = run_lane(stages, index, sources, state)
         finally:
             pop(token)
-        yield pack_lane(Parcel(states, perf_counter() - begun, times if stages[0].runner.watched else ()))
+        yield pack_lane(Parcel(states, perf_counter() - begun, times if watched else (), lines))
 
 
 def run_lane(

@@ -18,6 +18,7 @@ from time import time
 from typing import Any, NamedTuple, Protocol
 
 from prefect.core.graph import Graph
+from prefect.engine.log_lines import LogLine
 from prefect.engine.state import State
 from prefect.utilities.context import innermost, lookup
 
@@ -77,6 +78,9 @@ class Reporter(Protocol):
     ) -> None:
         """As `ended`, for many children at once; a state is None if the child did not run."""
 
+    def logged(self, lines: Sequence[LogLine]) -> None:
+        """Runs in other processes logged these lines."""
+
     def map_ended(self, task: str, state: State) -> None:
         """All children of a mapped task are over, and the handlers of the map were called."""
 
@@ -106,6 +110,9 @@ class SilentReporter:
         began: Sequence[Seconds],
         ended: Sequence[Seconds],
     ) -> None:
+        return None
+
+    def logged(self, lines: Sequence[LogLine]) -> None:
         return None
 
     def map_ended(self, task: str, state: State) -> None:

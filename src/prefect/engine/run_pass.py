@@ -352,6 +352,8 @@ class Pass:
 
     def _report(self, instruction: RunTask | RunChildren, outcome: Outcome, began: float) -> None:
         """Tell what came of some work."""
+        if outcome.lines:
+            self.reporter.logged(outcome.lines)
         for position, number in enumerate(lane_of(instruction)):
             slug = self.plan.nodes[number].slug
             states = [lane[position] for lane in outcome.lanes]

@@ -8,15 +8,12 @@ from contextlib import contextmanager
 from threading import Lock
 
 from prefect.configuration import config
-from prefect.store import log_lines
-from prefect.store.log_lines import LogLine
+from prefect.engine.log_lines import LogLine, line_of
 from prefect.store.recorder import Recorder
-from prefect.store.records import WHOLE
 from prefect.utilities.context import lookup
 from prefect.utilities.logging import get_logger
 
 FULL = 1000
-FORMATTER = logging.Formatter()
 
 
 class RunLogHandler(logging.Handler):
@@ -32,7 +29,7 @@ class RunLogHandler(logging.Handler):
         if lookup("flow_run_id") != self.recorder.run.id:
             return
         try:
-            self._lines.append(line_of(record, self.recorder))
+            self._lines.append(line_of(record))
         except Exception:
             self.handleError(record)
             return
@@ -44,24 +41,7 @@ class RunLogHandler(logging.Handler):
         with self._full:
             lines, self._lines = self._lines, []
         if lines:
-            self.recorder.log(log_lines.pack(lines))
-
-
-def line_of(record: logging.LogRecord, recorder: Recorder) -> LogLine:
-    message = record.getMessage()
-    if record.exc_info:
-        message = f"{message}\n{FORMATTER.formatException(record.exc_info)}"
-    if recorder.keeper.secrets:
-        message = recorder.keeper.masked(message)
-    index = lookup("map_index")
-    return LogLine(
-        at=int(record.created * 1e6),
-        level=record.levelno,
-        logger=record.name,
-        task=lookup("task_slug"),
-        index=WHOLE if index is None else index,
-        message=message,
-    )
+            self.recorder.logged(lines)
 
 
 @contextmanager

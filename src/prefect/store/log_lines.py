@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from prefect.engine.log_lines import LogLine
 from prefect.store.records import LogChunk
 
 LINES = 1_000
@@ -14,26 +14,6 @@ LINES = 1_000
 
 QUICKLY = 1
 """The level of compression."""
-
-
-class LogLine(NamedTuple):
-    """One line.
-
-    Attributes:
-        at: when, in microseconds since 1970.
-        level: as in `logging`.
-        logger: its name.
-        task: the slug of the task that wrote it, if one did.
-        index: the child; -1 for none.
-        message: the text.
-    """
-
-    at: int
-    level: int
-    logger: str
-    task: str | None
-    index: int  # type: ignore[assignment]  # nobody misses the method of tuples
-    message: str
 
 
 def pack(lines: Sequence[LogLine]) -> list[LogChunk]:

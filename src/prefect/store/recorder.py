@@ -19,10 +19,11 @@ from threading import Condition
 from time import time
 from typing import Any, NamedTuple
 
+from prefect.engine.log_lines import LogLine
 from prefect.engine.reporting import Seconds, Step, trail_of
 from prefect.engine.state import Mapped, Scheduled, State, Success
 from prefect.exceptions import RunTakenOver
-from prefect.store import rules, stretches
+from prefect.store import log_lines, rules, stretches
 from prefect.store.records import (
     FLOW,
     UNOWNED,
@@ -187,6 +188,11 @@ class Recorder:
                 self._mixed(number, plain, indices, states, began, ended)
         if self.one_by_one:
             self.wait()
+
+    def logged(self, lines: Sequence[LogLine]) -> None:
+        if self.keeper.secrets:
+            lines = [line._replace(message=self.keeper.masked(line.message)) for line in lines]
+        self.log(log_lines.pack(lines))
 
     def map_ended(self, task: str, state: State) -> None:
         now = time()

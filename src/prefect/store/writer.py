@@ -90,7 +90,7 @@ class Writer:
                 self._thread = None
         self.wake(urgent=True)
         if last and thread is not None:
-            thread.join()
+            thread.join(PATIENCE)  # another process may hold the lock of the store for as long as it likes
             self._spool_pending()
 
     # --- the thread --------------------------------------------------------------------------------------------------
