@@ -34,7 +34,7 @@ class RunPlan:
     """All tasks in running order, and for each the ones that wait for it.
 
     `after_end[n]` wait until task n and all its children are over, `after_opening[n]` until its children are known.
-    A task appears once for each edge, and starts when `waiting` edges have reported.
+    A task appears once for each edge, and starts when `waiting` edges have reported. `limited`: has any task limits?
     """
 
     nodes: Sequence[Node]
@@ -42,6 +42,7 @@ class RunPlan:
     after_opening: Mapping[int, Sequence[int]]
     waiting: Sequence[int]
     numbers: Mapping[Task, int]
+    limited: bool
 
 
 def plan_of(graph: Graph) -> RunPlan:
@@ -65,6 +66,7 @@ def compile_plan(graph: Graph) -> RunPlan:
     after_end: dict[int, list[int]] = {}
     after_opening: dict[int, list[int]] = {}
     waiting: list[int] = []
+    limited = False
     for number, task in enumerate(order):
         edges = graph.incoming(task)
         sources: list[int] = [] if edges else NO_SOURCES
@@ -82,7 +84,8 @@ def compile_plan(graph: Graph) -> RunPlan:
         node = (number, task, graph.slugs[task], edges, sources, lanes, mapped)
         nodes.append(tuple.__new__(Node, node))  # quicker than its constructor
         waiting.append(len(edges))
-    return RunPlan(nodes, after_end, after_opening, waiting, numbers)
+        limited = limited or task._run_limits is not None
+    return RunPlan(nodes, after_end, after_opening, waiting, numbers, limited)
 
 
 def is_lane(edge: Edge, source: Node) -> bool:

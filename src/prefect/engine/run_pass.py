@@ -95,7 +95,8 @@ class Pass:
         self.patient = patient
         self.continued = continued
         self.scheduler = begin(plan, task_states, continued, executor.distant, settled)
-        self.gate = gate_for((node.task for node in plan.nodes), config.engine.limits)
+        limits = config.engine.limits
+        self.gate = gate_for((node.task for node in plan.nodes), limits) if plan.limited or limits else None
         if self.gate is not None:
             self.scheduler.limited = self.gate.groups
         self.began = utcnow()
@@ -240,14 +241,19 @@ class Pass:
         """Run a task in this thread, where the context of the flow is."""
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
         given, facts = self.scheduler.states[node.number], self.contexts.get(task)
+        if not self.recorded and self.direct:
+            return runner.run(given, upstream, facts)  # most take this road
         began = self._begin(node, (WHOLE,))
-        state: State
+        state = self._run_now(runner, given, upstream, facts)
+        self.reporter.ended(node.slug, WHOLE, state, began, time.time())
+        return state
+
+    def _run_now(
+        self, runner: TaskRunner, given: State | None, upstream: dict[Edge, State], facts: Mapping[str, Any] | None
+    ) -> State:
         if self.direct or self.executor.distant:
-            state = runner.run(given, upstream, facts)
-        else:
-            state = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(task))
-        if self.recorded:
-            self.reporter.ended(node.slug, WHOLE, state, began, time.time())
+            return runner.run(given, upstream, facts)
+        state: State = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(runner.task))
         return state
 
     def _begin(self, node: Node, indices: Sequence[int]) -> float:
@@ -460,7 +466,8 @@ class Pass:
 
     def _runner(self, node: Node) -> TaskRunner:
         runner = self.runner_class(task=node.task, state_handlers=self.handlers, flow_result=self.result)
-        runner.watched = runner.watched or self.recorded
+        if self.recorded:
+            runner.watched = True
         runner.slug = node.slug
         if node.task in self.constants:
             runner.constants = self.constants[node.task]

@@ -138,6 +138,7 @@ def needs_help(task: Task) -> bool:
 
 
 IN_MEMORY = Result()
+SUCCEEDED = "The task succeeded."
 STEPS = [
     "call_runner_target_handlers",
     "handle_state_change",
@@ -273,7 +274,7 @@ class TaskRunner(Runner):
                 caching.remember(lookup("caches"), task, state)
             if self.logged:
                 self._log(f"ended as {type(state).__name__}")
-            if TRAIL in facts:
+            if self.watched and TRAIL in facts:
                 state._trail = facts[TRAIL]
             return Pending.made(tags=self.tags) if state is FRESH else state
         finally:
@@ -360,9 +361,17 @@ class TaskRunner(Runner):
 
     def _short_turn(self, upstream_states: UpstreamStates) -> State:
         """The turn of a plain task that nobody watches: no step but the work itself can change anything."""
+        inputs = dict(self.constants)
+        for edge, each in upstream_states.items():
+            if edge.key is not None:
+                held = each._held
+                inputs[edge.key] = held.value if isinstance(held, Result) else held
         try:
-            state = self._outcome(self.get_task_inputs(FRESH, upstream_states))
-            if type(state) is Success:
+            try:
+                return Success.made(self.task.run(**inputs), SUCCEEDED, self.tags)
+            except BaseException as error:  # whatever a task raises is the task's end, not the flow's
+                state = self._mishap(error, inputs)
+            if type(state) is Success:  # of a signal
                 return state
             if self.watched:
                 self.saw(Running.made())
@@ -529,27 +538,30 @@ class TaskRunner(Runner):
                 value = call(task.run, inputs, task.timeout, task.logger if task.log_stdout else None)
             else:
                 value = task.run(**inputs)
-        except AlarmRang:  # of the task around this flow run
+        except BaseException as error:  # whatever a task raises is the task's end, not the flow's
+            return self._mishap(error, inputs)
+        held = value if self.needs is PLAIN else self._held(value, inputs)
+        return Success.made(held, SUCCEEDED, self.tags)
+
+    def _mishap(self, error: BaseException, inputs: Mapping[str, Any]) -> State:
+        """The state that an exception of `run` leads to; called while it is handled."""
+        task = self.task
+        if isinstance(error, (AlarmRang, ENDRUN, KeyboardInterrupt, GeneratorExit)):  # an alarm: of a task around us
             raise
-        except TaskTimeoutSignal as signal:
+        if isinstance(error, TaskTimeoutSignal):
             message = f"The task ran longer than its timeout of {task.timeout} s."
-            return TimedOut(message, result=signal, stack=signal.stack)
-        except LOOP as signal:
-            return self._looped(signal, inputs)
-        except PrefectStateSignal as signal:
-            return self._signalled(signal, inputs)
-        except (ENDRUN, KeyboardInterrupt, GeneratorExit):
-            raise
-        except SystemExit as error:
+            return TimedOut(message, result=error, stack=error.stack)
+        if isinstance(error, LOOP):
+            return self._looped(error, inputs)
+        if isinstance(error, PrefectStateSignal):
+            return self._signalled(error, inputs)
+        if isinstance(error, SystemExit):
             task.logger.error("%r called sys.exit(%r)", task, error.code)
             return Failed(f"The task called sys.exit({error.code!r}).", result=error)
-        except BaseException as error:  # whatever a task raises is the task's end, not the flow's
-            reraise_if_asked(error)
-            trace = (type(error), error, error.__traceback__ and error.__traceback__.tb_next)  # without our own frame
-            task.logger.error("Task '%s' failed: %r", lookup("task_full_name"), error, exc_info=trace)
-            return Failed(f"Unexpected error: {error!r}", result=error)
-        held = value if self.needs is PLAIN else self._held(value, inputs)
-        return Success.made(held, "The task succeeded.", self.tags)
+        reraise_if_asked(error)
+        trace = (type(error), error, error.__traceback__ and error.__traceback__.tb_next)  # without our own frame
+        task.logger.error("Task '%s' failed: %r", lookup("task_full_name"), error, exc_info=trace)
+        return Failed(f"Unexpected error: {error!r}", result=error)
 
     def _held(self, value: Any, inputs: Mapping[str, Any]) -> Any:
         """A value as the state holds it: stored if it is to be, with its place if it has one."""

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from prefect.engine.log_lines import LogLine
 from prefect.engine.reporting import Seconds, Step, trail_of
 from prefect.engine.state import Mapped, Scheduled, State, Success
+from prefect.engine.task_runner import SUCCEEDED
 from prefect.exceptions import RunTakenOver
 from prefect.store import log_lines, rules, stretches
 from prefect.store.records import (
@@ -41,7 +42,7 @@ from prefect.store.values import Keeper
 from prefect.utilities.logging import get_logger
 
 LOGGER = get_logger("History")
-PLAIN = "The task succeeded."
+PLAIN = SUCCEEDED
 RUNNING = "Running"
 LONGEST_MESSAGE = 4000
 ENOUGH = 1000
