@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -93,7 +94,11 @@ def test_parameters_and_what_was_in_the_context_are_there_too(history):
 
 
 def test_the_files_are_private(history, tmp_path):
-    mapped(3)[0].run()
+    @task
+    def large():
+        return b"x" * 100_000
+
+    Flow("f", tasks=[large]).run()
 
     for path in (tmp_path / "home").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
@@ -575,3 +580,29 @@ def test_states_that_handlers_put_in_place_are_what_is_recorded(history):
     run = reading(history)
     row = run.task_run(run.find("fail"))
     assert (row.state, row.message, recall(row.value)) == ("Success", "rescued", 0)
+
+
+# --- retention --------------------------------------------------------------------------------------------------------
+
+
+def test_old_runs_are_deleted_with_the_files_of_their_values_once_a_day(history, tmp_path):
+    home = tmp_path / "home"
+
+    @task
+    def large():
+        return b"x" * 100_000
+
+    flow = Flow("f", tasks=[large])
+    flow.run()
+    [old] = history.runs()
+    assert [path.name for path in (home / "values").iterdir()] == [old.id]
+    os.utime(home / "history.tidied", (0, 0))
+
+    with set_temporary_config({"store.keep_days": 1e-9}):
+        flow.run()
+        deadline = time.monotonic() + 10
+        while any(run.id == old.id for run in history.runs()) and time.monotonic() < deadline:
+            flow.run()
+
+    assert old.id not in {run.id for run in history.runs()}
+    assert old.id not in {path.name for path in (home / "values").iterdir()}

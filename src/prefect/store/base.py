@@ -85,10 +85,12 @@ class Store(Protocol):
         """
 
     def prune(self, before: int, keep_bytes: int | None, now: int) -> int:
-        """Delete runs that are over, the oldest first, and versions that no run uses.
+        """Delete runs that are over, or whose process died, the oldest first; and versions that no run uses.
+
+        Runs that wait for a person, and are nobody's, stay.
 
         Args:
-            before: delete those that ended before this time.
+            before: delete those that ended before this time, or whose lease did.
             keep_bytes: then delete more until the store is not larger than this; None for any size.
             now: the time: runs that somebody holds stay.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import time
 from typing import Any
@@ -29,10 +29,12 @@ from prefect.store.opening import open_store
 from prefect.store.recorder import Recorder, micros
 from prefect.store.records import FlowRun, FlowVersion, RunTask, Value
 from prefect.store.resuming import Resumption, checked, find_run, resume
+from prefect.store.retention import prune
 from prefect.store.spool import spool_for
 from prefect.store.values import Keeper, recall
 from prefect.store.writer import Writer, writer_of
 from prefect.utilities.context import lookup
+from prefect.utilities.files import write_file
 from prefect.utilities.logging import get_logger
 
 LOGGER = get_logger("History")
@@ -40,6 +42,8 @@ NOT_KEPT = frozenset({"caches", "flow_id", "flow_name", "flow_run_id", "flow_run
 """Keys of the context that are not written down: secrets, and what is known anyway."""
 AT_FIRST = 1.0
 """For so many seconds a run waits until it is in the history; work that began can be found there, and gone on with."""
+
+A_DAY = 86_400.0
 
 REFUSED = frozenset({"flow_run_id", "flow_run_name", "state", "task_states"})
 """Options that a run which is resumed brings along itself."""
@@ -77,6 +81,7 @@ class RunHistory:
             LOGGER.warning("This run is not written down: %s", error, exc_info=not isinstance(error, StoreError))
             yield SILENT
             return
+        writer.tidy = tidying(store)
         writer.add(recorder)
         recorder.wait_for_begin(AT_FIRST)
         try:
@@ -235,6 +240,28 @@ def numbered(flow: Graph, known: Mapping[str, RunTask] | None = None) -> dict[st
             number += 1
             tasks[slug] = RunTask(number, slug, task.name)
     return tasks
+
+
+def tidying(store: Store) -> Callable[[], None] | None:
+    """What deletes old runs; None if that was done within the last day."""
+    settings, directory = config.store, home()
+    mark = os.path.join(directory, "history.tidied")
+    if store.url.startswith("memory:") or not (settings.keep_days or settings.keep_bytes) or age(mark) < A_DAY:
+        return None
+
+    def tidy() -> None:
+        write_file(mark, b"", private=True)
+        prune(store, directory, micros(time()), settings.keep_days, settings.keep_bytes)
+
+    return tidy
+
+
+def age(path: str) -> float:
+    """How many seconds ago a file was written; endless if there is none."""
+    try:
+        return time() - os.stat(path).st_mtime
+    except OSError:
+        return float("inf")
 
 
 def source_of_flow() -> str | None:

@@ -112,7 +112,7 @@ class MemoryStore:
     def prune(self, before: int, keep_bytes: int | None, now: int) -> int:
         """Delete runs that are over; see `Store.prune`."""
         with self.lock:
-            deleted = [self.histories.pop(run.id) for run in self.over(now) if (run.ended or 0) < before]
+            deleted = [self.histories.pop(run.id) for run in self.over(now) if (end(run) or 0) < before]
             for run in self.over(now):
                 if keep_bytes is None or self.size() <= keep_bytes:
                     break
@@ -122,9 +122,10 @@ class MemoryStore:
             return len(deleted)
 
     def over(self, now: int) -> list[FlowRun]:
-        """Runs that have ended and that nobody holds, the oldest first."""
+        """Runs that have ended, or whose process died, and that nobody holds, the oldest first."""
         runs = [history.run for history in self.histories.values()]
-        return sorted((run for run in runs if run.ended is not None and run.lease_until <= now), key=end)
+        found = [run for run in runs if end(run) is not None and run.lease_until <= now]
+        return sorted(found, key=lambda run: end(run) or 0)
 
     def close(self) -> None:
         """Nothing to do: what is kept here would be lost."""
@@ -265,5 +266,6 @@ def creation(run: FlowRun) -> int:
     return run.created
 
 
-def end(run: FlowRun) -> int:
-    return run.ended or 0
+def end(run: FlowRun) -> int | None:
+    """When a run ended, or was last heard of if its process died; None if it waits for somebody to go on with it."""
+    return run.ended if run.ended is not None else run.lease_until or None

@@ -19,7 +19,7 @@ from prefect.store.recorder import PLAIN, RUNNING
 from prefect.store.records import FLOW, UNOWNED, WHOLE, Event, FlowRun, RunTask, Stretch, TaskRun
 from prefect.store.values import kept_in
 
-ADDRESS = re.compile(r"(.+?)(?:\[(\d+)\])?")
+CHILD = re.compile(r"(.+)\[(\d+)\]")
 NOT_BEGUN = "Pending"
 DIED, STOPPED = "died", "stopped"
 """What became of a run that came to no end: its process is gone, or has let go of it."""
@@ -124,12 +124,11 @@ class RunReading:
         Raises:
             RunMissing: there is none, or there are several.
         """
-        if text in self.tasks:
-            return Address(self.tasks[text], WHOLE)
-        matched = ADDRESS.fullmatch(text)
-        name, child = matched.groups() if matched is not None else (text, None)
-        task = self.find_task(name)
-        return Address(task, WHOLE if child is None else self._checked_child(task, int(child)))
+        matched = CHILD.fullmatch(text)
+        if matched is None or any(text in (task.slug, task.name) for task in self.tasks.values()):
+            return Address(self.find_task(text), WHOLE)
+        task = self.find_task(matched[1])
+        return Address(task, self._checked_child(task, int(matched[2])))
 
     def find_task(self, name: str) -> RunTask:
         """The task with a slug, or the only one with a name.
@@ -208,7 +207,10 @@ class RunReading:
         packed: dict[int, list[Stretch]] = {}
         for stretch in self.store.stretches(self.run.id):
             packed.setdefault(stretch.task, []).append(stretch)
-        return [summary(task, rows.get(task.number, []), packed.get(task.number, [])) for task in self.tasks.values()]
+        return [
+            summary(task, rows.get(task.number, []), packed.get(task.number, []), self.at_first(task))
+            for task in self.tasks.values()
+        ]
 
     def summary(self, task: RunTask) -> TaskSummary:
         """How one task is."""

@@ -78,7 +78,11 @@ class Replay:
         keeper, inputs = self._keeper(), self.inputs()
         hidden = {edge.key for edge, state in self.upstream.items() if isinstance(state._held, SecretResult)}
         keeper.learn_secret([value for key, value in inputs.items() if key in hidden])
-        return {key: SECRET if key in hidden else words(value, keeper) for key, value in inputs.items()}
+        return {key: SECRET if key in hidden else masked(value, keeper) for key, value in inputs.items()}
+
+    def words(self, value: Any) -> str:
+        """A value for people, without secrets."""
+        return masked(value, self._keeper())
 
     def go(self) -> State:
         """Run it; nothing is written down."""
@@ -123,7 +127,7 @@ def began_at(state: State) -> Seconds:
     return trail_of(state)[0].at
 
 
-def words(value: Any, keeper: Keeper) -> str:
+def masked(value: Any, keeper: Keeper) -> str:
     """A value for people, in a line."""
     text = keeper.masked(repr(value))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -40,11 +40,10 @@ class Spool:
 
     def add(self, batches: Sequence[Batch]) -> str:
         """Keep batches; returns where."""
-        os.makedirs(self.directory, mode=0o700, exist_ok=True)
         now = time_ns()
         for number, batch in enumerate(batches):
             name = f"{batch.run}-{batch.epoch:08d}-{now:020d}-{number:06d}.batch"
-            write_file(os.path.join(self.directory, name), pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
+            write_file(os.path.join(self.directory, name), pickle.dumps(batch, pickle.HIGHEST_PROTOCOL), private=True)
         return self.directory
 
     def drain(self, store: Store) -> int:

@@ -13,7 +13,7 @@ is slowed down, because of its history.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Event, Lock, Thread
 from time import monotonic, time
 from weakref import WeakKeyDictionary
@@ -46,7 +46,12 @@ class Writer:
         store: where to.
         spool: where to if the store cannot be used; None keeps everything in memory.
         fails: a run fails if the store cannot be used.
+
+    Attributes:
+        tidy: is called now and then, when there is nothing more urgent to do.
     """
+
+    tidy: Callable[[], None] | None = None
 
     def __init__(self, store: Store, spool: Spool | None, fails: bool = False) -> None:
         self.store = store
@@ -108,6 +113,17 @@ class Writer:
             self._round(recorders)
             if ends:
                 return
+            if not self._urgent.is_set():
+                self._tidy()
+
+    def _tidy(self) -> None:
+        tidy, self.tidy = self.tidy, None
+        if tidy is None or self._pending:
+            return
+        try:
+            tidy()
+        except Exception as error:  # there will be another day
+            LOGGER.warning("Old runs could not be deleted: %s", error)
 
     def _until_beat(self) -> float:
         """For how many seconds nothing has to be done if nothing happens."""
@@ -192,7 +208,7 @@ def write_files(keeper: Keeper) -> None:
         path, data = files[0]
         try:
             if not os.path.exists(path):
-                write_file(path, data)
+                write_file(path, data, private=True)
         except OSError as error:
             raise StoreUnavailable(f"The value file {path} cannot be written: {error}") from error
         files.pop(0)

@@ -68,14 +68,20 @@ returning id, last_seq
 select 1 from run where uuid = :run
 
 -- name: over
-select id from run where ended < :before and lease_until <= :now order by ended, id
+select id from run
+where coalesce(ended, nullif(lease_until, 0)) < :before and lease_until <= :now
+order by coalesce(ended, lease_until), id
 
 -- name: oldest_over
-select id from run where ended is not null and lease_until <= :now order by ended, id limit 1
+select id from run
+where coalesce(ended, nullif(lease_until, 0)) is not null and lease_until <= :now
+order by coalesce(ended, lease_until), id limit 1
 
 -- It comes first and asks again, as somebody may have claimed the run in the meantime.
 -- name: delete_run
-delete from run where id = :key and ended is not null and lease_until <= :now returning id
+delete from run
+where id = :key and coalesce(ended, nullif(lease_until, 0)) is not null and lease_until <= :now
+returning id
 
 -- name: delete_events
 delete from event where run = :key
