@@ -25,6 +25,7 @@ DEFAULT_USER_CONFIG = "~/.prefect/config.toml"
 PACKAGED_CONFIG = os.path.join(os.path.dirname(__file__), "config.toml")
 
 SECRETS = ("context", "secrets")
+SWITCHES = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 ROUNDS = 10
 NAME = re.compile(r"\$(?:(\w+)|\{([^${}]*)\})")
 POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -134,6 +135,7 @@ def load_configuration(
     loaded = override(defaults, read_file(user_file) if os.path.exists(user_file) else {}, str(user_file))
     loaded = override(loaded, read_environment(env), "the environment")
     resolve(loaded, loaded, env)
+    settle_switches(defaults, loaded)
     normalize_task_defaults(loaded)
     return loaded
 
@@ -304,6 +306,31 @@ def get_dotted(table: Config, dotted: str) -> Any:
     for part in dotted.split("."):
         value = value.get(part) if isinstance(value, Config) else None
     return value
+
+
+def settle_switches(defaults: Config, loaded: Config) -> None:
+    """Give each setting that is true or false, or a number, by default a value of that kind, in place."""
+    for key, default in defaults.items():
+        if isinstance(default, Config):
+            if default._path not in ("tasks", "context"):
+                settle_switches(default, loaded[key])
+        elif isinstance(default, bool):
+            loaded[key] = switch(loaded[key], defaults._dotted(key))
+        elif isinstance(default, int | float):
+            check_number(loaded[key], defaults._dotted(key))
+
+
+def switch(value: Any, name: str) -> bool:
+    """What a person means who switches something on or off."""
+    found = SWITCHES.get(str(value).lower())
+    if found is None:
+        raise ConfigurationError(f"The setting {name!r} is {value!r}. Set it to true or false.")
+    return found
+
+
+def check_number(value: Any, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigurationError(f"The setting {name!r} is {value!r}. Set it to a number.")
 
 
 def normalize_task_defaults(loaded: Config) -> None:

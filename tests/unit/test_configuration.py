@@ -305,3 +305,21 @@ def test_temporary_settings_end_with_an_error_too():
     with pytest.raises(ZeroDivisionError), set_temporary_config({"debug": True}):
         _ = 1 / 0
     assert configuration.config == before
+
+
+@pytest.mark.parametrize(
+    ("text", "on"),
+    [("no", False), ("off", False), ("0", False), ("False", False), ("yes", True), ("on", True), ("1", True)],
+)
+def test_a_switch_understands_what_people_write(text, on):
+    assert load(PREFECT__STORE__ENABLED=text).store.enabled is on
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_refused():
+    with pytest.raises(ConfigurationError, match="'flows.checkpointing' is 'maybe'. Set it to true or false"):
+        load(PREFECT__FLOWS__CHECKPOINTING="maybe")
+
+
+def test_a_number_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="'store.lease_seconds' is 'long'. Set it to a number"):
+        load_user_file(tmp_path, '[store]\nlease_seconds = "long"')

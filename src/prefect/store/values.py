@@ -175,19 +175,26 @@ def is_exact(value: Any, budget: int) -> bool:
 
 
 class Bounded(io.RawIOBase):
-    """A file in memory that may not grow beyond a limit."""
+    """A file in memory that may not grow beyond a limit; of arrays it only notes the size, as copying takes time."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.left = limit
         self.parts: list[bytes] = []
+        self.complete = True
 
     def write(self, data: Any) -> int:
-        size = len(data)
-        self.limit -= size
-        if self.limit < 0:
-            raise TooLarge
+        self._take(len(data))
         self.parts.append(bytes(data))
-        return size
+        return len(data)
+
+    def note(self, array: pickle.PickleBuffer) -> None:
+        self.complete = False
+        self._take(memoryview(array).nbytes)
+
+    def _take(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise TooLarge
 
 
 def pickled(value: Any, most: int) -> bytes:
@@ -198,7 +205,7 @@ def pickled(value: Any, most: int) -> bytes:
     """
     file = Bounded(most)
     try:
-        pickle.Pickler(file, pickle.HIGHEST_PROTOCOL).dump(value)
+        pickle.Pickler(file, pickle.HIGHEST_PROTOCOL, buffer_callback=file.note).dump(value)
     except TooLarge:
         raise
     except Exception:  # perhaps a function made inside a function: cloudpickle sends its code along
@@ -206,7 +213,7 @@ def pickled(value: Any, most: int) -> bytes:
         if len(data) > most:
             raise TooLarge from None
         return data
-    return b"".join(file.parts)
+    return b"".join(file.parts) if file.complete else pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------

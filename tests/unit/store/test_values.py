@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
+import tracemalloc
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +95,20 @@ def test_a_large_value_is_not_kept_and_says_so(keeper):
     assert kept.format == "lost"
     with pytest.raises(ResultMissing, match=r"100,000 bytes \(store.value_bytes\)"):
         recall(kept)
+
+
+def test_a_large_array_is_not_even_copied(keeper):
+    tracemalloc.start()
+
+    kept = keeper.keep({"a": numpy.zeros(5_000_000), "b": 1})
+
+    assert kept.format == "lost"
+    assert tracemalloc.get_traced_memory()[1] < 45_000_000  # the array itself takes 40
+    tracemalloc.stop()
+
+
+def test_a_small_array_comes_back(keeper):
+    assert recall(keeper.keep(numpy.arange(5))).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_value_that_cannot_be_pickled_is_not_kept_and_says_so(keeper):
