@@ -19,6 +19,9 @@ help:  ## show this list
 # An environment with the development tools has all that the examples need.
 demo: $(if $(wildcard $(DEV)),$(DEV),$(EXAMPLES))  ## run the example flow on real flight data
 	@$(BIN)/python examples/flights.py
+	@printf '\n$$ prefect show last\n\n'
+	@$(BIN)/prefect show last
+	@printf '\nA run that failed or was killed goes on with: %s/prefect resume last\n' $(BIN)
 
 test: lint types unit  ## check everything: style, types, tests
 
