@@ -42,6 +42,9 @@ DEFAULTS = {
 }
 """How long to wait for a server that does not answer, unless the URL says it."""
 
+PATIENCE = 1.0
+"""Seconds that closing waits for a thread that uses a connection."""
+
 SCHEMA = "-c search_path=prefect"
 
 UNREADABLE = (
@@ -156,10 +159,11 @@ class Connections:
         return psycopg.connect(**self.settings, autocommit=True)
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close what is open; not what waits for an answer of the server, which may never come."""
         for handle in (self.reader, self.writer):
-            with handle.turn:
+            if handle.turn.acquire(timeout=PATIENCE):
                 handle.close()
+                handle.turn.release()
 
 
 def executor(connection: Connection) -> Execute:

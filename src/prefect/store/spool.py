@@ -64,7 +64,7 @@ class Spool:
 
     def waiting(self) -> list[str]:
         """The names of the files, those of each run in their order."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # nothing was ever spooled, or the directory cannot be read
             return sorted(name for name in os.listdir(self.directory) if name.endswith(".batch"))
         return []
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from threading import Event, Lock, Thread
+from contextlib import suppress
+from threading import Event, Lock, Thread, current_thread
 from time import monotonic, time
 from weakref import WeakKeyDictionary
 
@@ -96,21 +97,39 @@ class Writer:
         self.wake(urgent=True)
         if last and thread is not None:
             thread.join(PATIENCE)  # another process may hold the lock of the store for as long as it likes
+            if thread.is_alive():
+                self._take_rest()
             self._spool_pending()
+
+    def _take_rest(self) -> None:
+        """Do what the thread cannot do, as it waits for an answer of the store that may never come."""
+        with self._lock:
+            recorders, self._leaving = self._leaving, []
+        for recorder in recorders:
+            with suppress(StoreUnavailable):
+                write_files(recorder.keeper)
+            batch = recorder.take()
+            if batch is not None:
+                self._pending.append(batch)
 
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while True:
             self._awake.wait(self._until_beat())
-            if not self._urgent.is_set() and self._thread is not None:
+            if not self._urgent.is_set() and self._thread is current_thread():
                 self._urgent.wait(GATHER)
             self._awake.clear()
             self._urgent.clear()
             with self._lock:
-                recorders, ends = [*self._recorders.values(), *self._leaving], self._thread is None
+                recorders, ends = [*self._recorders.values(), *self._leaving], self._thread is not current_thread()
                 self._leaving.clear()
-            self._round(recorders)
+            try:
+                self._round(recorders)
+            except Exception:  # a mistake of ours must not make anybody wait
+                LOGGER.exception("The history could not be written")
+                for recorder in recorders:
+                    recorder.give_up()
             if ends:
                 return
             if not self._urgent.is_set():
@@ -147,12 +166,13 @@ class Writer:
             self._spool_pending()
 
     def _try_to_write(self, recorders: dict[str, Recorder]) -> None:
+        batches = list(self._pending)
         try:
             for recorder in recorders.values():
                 write_files(recorder.keeper)
             if self.spool is not None:
                 self.spool.drain(self.store)
-            refused = self.store.commit(self._pending)
+            refused = self.store.commit(batches)
         except StoreError as error:
             self._is_away(error, recorders.values())
             return
@@ -163,12 +183,13 @@ class Writer:
         if self._away_since is not None:
             LOGGER.warning("The history is written again; nothing was lost.")
             self._away_since = None
-        for batch in self._pending:
+        for batch in batches:
             if batch.run in recorders and batch.run in refused:
                 recorders[batch.run].refuse()
             elif batch.run in recorders:
                 recorders[batch.run].acknowledge(batch)
-        self._pending = []
+        written = set(map(id, batches))
+        self._pending = [batch for batch in self._pending if id(batch) not in written]
 
     def _is_away(self, error: Exception, recorders: Iterable[Recorder]) -> None:
         """The store cannot be used now: say so once, and try again in a while."""
@@ -184,20 +205,31 @@ class Writer:
         for recorder in recorders:
             if self.fails:
                 recorder.fail(StoreError(f"The history cannot be written, and store.on_error is 'fail': {error}"))
-            elif away >= PATIENCE or recorder.over:
+            elif away >= PATIENCE or recorder.over or not recorder.begun:
                 recorder.give_up()
 
     def _spool_pending(self) -> None:
         """Put what waits into a file, from where it is written when the store is back."""
         if not self._pending or self.spool is None:
             return
-        path = self.spool.add(self._pending)
-        LOGGER.warning(
-            "The history at %s could not be written; %d changes are in %s and get there with the next run.",
-            self.store.url,
-            sum(batch.rows for batch in self._pending),
-            path,
-        )
+        count = sum(batch.rows for batch in self._pending)
+        try:
+            path = self.spool.add(self._pending)
+        except OSError as error:
+            LOGGER.warning(
+                "The history at %s could not be written, nor kept in %s (%s): %d changes are lost.",
+                self.store.url,
+                self.spool.directory,
+                error,
+                count,
+            )
+        else:
+            LOGGER.warning(
+                "The history at %s could not be written; %d changes are in %s and get there with the next run.",
+                self.store.url,
+                count,
+                path,
+            )
         self._pending = []
 
 
