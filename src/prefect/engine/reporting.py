@@ -135,9 +135,7 @@ class NoHistory:
     """Nothing is written down."""
 
     @contextmanager
-    def recording(
-        self, flow: Graph, facts: Mapping[str, Any], parameters: Mapping[str, Any]
-    ) -> Iterator[Reporter]:
+    def recording(self, flow: Graph, facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Reporter]:
         yield SILENT
 
 

@@ -27,12 +27,13 @@ from prefect.engine.limits import gate_for
 from prefect.engine.lineage import lineages
 from prefect.engine.mapping import Source
 from prefect.engine.plan import Node, RunPlan
-from prefect.engine.reporting import SILENT, Reporter
+from prefect.engine.reporting import Reporter
 from prefect.engine.result.base import Result
-from prefect.engine.scheduler import WHOLE, Draw, Instruction, OpenMap, RunChildren, RunTask, Scheduler
+from prefect.engine.scheduler import WHOLE, Draw, Instruction, OpenMap, RunChildren, RunTask, Scheduler, Work
 from prefect.engine.state import Cached, Cancelled, Crashed, Mapped, Pending, State, Success, TimedOut
 from prefect.engine.streams import Streams
 from prefect.engine.task_runner import TaskRunner
+from prefect.engine.telling import Telling
 from prefect.exceptions import TaskTimeoutSignal
 from prefect.executors.base import Executor, Lost
 from prefect.executors.local import LocalExecutor
@@ -87,14 +88,14 @@ class Pass:
         self.handlers = handlers
         self.result = result
         self.executor = executor
-        self.reporter = reporter
-        self.recorded = reporter is not SILENT
+        self.one_by_one = reporter.one_by_one
         self.inline = executor.inline
         self.direct = type(executor) is LocalExecutor  # it only calls, so we call at once
         self.hands = hands_for(executor, innermost())
         self.patient = patient
         self.continued = continued
         self.scheduler = begin(plan, task_states, continued, executor.distant, settled)
+        self.telling = Telling(reporter, plan, self.scheduler)
         limits = config.engine.limits
         self.gate = gate_for((node.task for node in plan.nodes), limits) if plan.limited or limits else None
         if self.gate is not None:
@@ -103,17 +104,16 @@ class Pass:
         self.interrupted = False
         self.broken: Exception | None = None
         self.tickets = 0
-        self.in_flight: dict[int, RunTask | RunChildren] = {}
+        self.in_flight: dict[int, Work] = {}
         self.futures: dict[int, Any] = {}
         self.began_at: dict[int, float] = {}
         self.deaths: Counter[tuple[int, int]] = Counter()
-        self.trials: deque[RunTask | RunChildren] = deque()
+        self.trials: deque[Work] = deque()
         self.on_trial = False
         self.maps: dict[int, tuple[TaskRunner, list[tuple[Edge, Source]]]] = {}
         self.sizes: dict[int, int] = {}
         self.streams = Streams(plan, self.scheduler)
         self.lineages: Sequence[str] | None = None
-        self.ended_maps: set[int] = set()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class Pass:
             )
             if instruction is not None:
                 node = self.plan.nodes[instruction.node]
-                if self.gate is not None and isinstance(instruction, RunTask | RunChildren):
+                if self.gate is not None and isinstance(instruction, Work):
                     self.gate.started(node.number, time.monotonic())
                 if type(instruction) is RunTask and (self.inline or self._makes_a_stream(node)):
                     scheduler.ended(node.number, self._run_here(node))
@@ -201,7 +201,7 @@ class Pass:
         """May one more thing be under way?"""
         if self.trials or self.on_trial:
             return False
-        slots = self.executor.hands if self.reporter.one_by_one else self.executor.slots
+        slots = self.executor.hands if self.one_by_one else self.executor.slots
         return slots is None or len(self.in_flight) < slots
 
     def _now(self) -> datetime:
@@ -241,11 +241,11 @@ class Pass:
         """Run a task in this thread, where the context of the flow is."""
         task, runner, upstream = node.task, self._runner(node), self._upstream(node)
         given, facts = self.scheduler.states[node.number], self.contexts.get(task)
-        if not self.recorded and self.direct:
+        if self.direct and not self.telling.on:
             return runner.run(given, upstream, facts)  # most take this road
-        began = self._begin(node, (WHOLE,))
+        began = self.telling.begin(node, (WHOLE,))
         state = self._run_now(runner, given, upstream, facts)
-        self.reporter.ended(node.slug, WHOLE, state, began, time.time())
+        self.telling.ended(node, WHOLE, state, began)
         return state
 
     def _run_now(
@@ -256,18 +256,11 @@ class Pass:
         state: State = self.executor.submit(runner.run, given, upstream, facts, extra_context=about(runner.task))
         return state
 
-    def _begin(self, node: Node, indices: Sequence[int]) -> float:
-        """Work on these runs begins now; the time, if anybody wants to know."""
-        if not self.recorded:
-            return 0.0
-        self.reporter.began(node.slug, indices)
-        return time.time()
-
     def _carry_out(self, instruction: Instruction, node: Node) -> None:
         if isinstance(instruction, OpenMap | Draw):
             self._open_or_draw(instruction, node)
             return
-        began = self._begin(node, indices_of(instruction))
+        began = self.telling.begin(node, instruction.indices)
         try:
             if type(instruction) is RunTask:
                 future = self._submit_task(node)
@@ -275,7 +268,7 @@ class Pass:
                 assert isinstance(instruction, RunChildren)
                 future = self._submit_children(instruction)
         except CannotTravel as error:
-            for index in indices_of(instruction):
+            for index in instruction.indices:
                 self._conclude(node, index, error.state)
             return
         if self.inline:  # it has done the work already
@@ -292,7 +285,7 @@ class Pass:
         return self.hands.task(self._runner(node), facts, self._upstream(node), given)
 
     def _submit_children(self, instruction: RunChildren) -> Any:
-        lane = lane_of(instruction)
+        lane = instruction.tasks
         states = self.scheduler.children[instruction.node].states
         given = [states[index] for index in instruction.indices]
         return self.hands.children(lane, [self._mapped(number, lane) for number in lane], instruction.indices, given)
@@ -331,10 +324,9 @@ class Pass:
             self._take_in(instruction, self.hands.outcome(value), began)
         self.on_trial = False
 
-    def _take_in(self, instruction: RunTask | RunChildren, outcome: Outcome, began: float) -> None:
-        if self.recorded:
-            self._report(instruction, outcome, began)
-        node, scheduler, lane = instruction.node, self.scheduler, lane_of(instruction)
+    def _take_in(self, instruction: Work, outcome: Outcome, began: float) -> None:
+        self.telling.came(instruction, outcome, began)
+        node, scheduler, lane = instruction.node, self.scheduler, instruction.tasks
         if self.executor.distant:
             self._remember(lane, outcome)
         if type(instruction) is RunTask:
@@ -353,38 +345,8 @@ class Pass:
             for number in growing:
                 self.streams.forget(number, index)
         for number in lane:
-            self._look_for_end(number)
+            self.telling.look_for_end(number)
         self.sizes[node] = self._next_size(node, len(outcome.lanes), outcome.seconds)
-
-    def _report(self, instruction: RunTask | RunChildren, outcome: Outcome, began: float) -> None:
-        """Tell what came of some work."""
-        if outcome.lines:
-            self.reporter.logged(outcome.lines)
-        for position, number in enumerate(lane_of(instruction)):
-            slug = self.plan.nodes[number].slug
-            states = [lane[position] for lane in outcome.lanes]
-            count = len(states)
-            begins, ends = outcome.times[position] if outcome.times else ((began,) * count, (time.time(),) * count)
-            if type(instruction) is RunTask:
-                self.reporter.ended(slug, WHOLE, states[0], begins[0], ends[0])  # type: ignore[arg-type]
-            else:
-                self.reporter.children_ended(slug, indices_of(instruction)[:count], states, begins, ends)
-
-    def _look_for_end(self, number: int) -> None:
-        """Tell, once, that all children of a mapped task are over."""
-        node, children = self.plan.nodes[number], self.scheduler.children[number]
-        if not (self.recorded or node.task.on_map_end) or not children.ended or number in self.ended_maps:
-            return
-        self.ended_maps.add(number)
-        counts = Counter(type(state).__name__ for state in children.states)
-        message = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "there were none"
-        state = self.scheduler.states[number]
-        if node.task.on_map_end is not None:
-            try:
-                node.task.on_map_end(node.task, state, counts)
-            except Exception:
-                node.task.logger.exception("The function `on_map_end` of %r failed", node.task)
-        self.reporter.map_ended(node.slug, Mapped(f"All children are over: {message}."))
 
     def _remember(self, lane: Sequence[int], outcome: Outcome) -> None:
         """Keep cached values that were made in another process; those made in this one are there already."""
@@ -396,7 +358,7 @@ class Pass:
 
     def _next_size(self, node: int, count: int, seconds: float) -> int:
         """How many children to give out at once: near the end fewer, so that all hands end together."""
-        if self.reporter.one_by_one or (self.gate is not None and self.gate.spaced(node)):
+        if self.one_by_one or (self.gate is not None and self.gate.spaced(node)):
             return 1
         if self.inline:
             return pace.next_size(count, seconds)
@@ -408,23 +370,30 @@ class Pass:
 
     # --- hands that died ---------------------------------------------------------------------------------------------
 
-    def _lost(self, instruction: RunTask | RunChildren, lost: Lost, began: float) -> None:
+    def _lost(self, instruction: Work, lost: Lost, began: float) -> None:
         """Some work came to no end: keep what is known of it, and have the rest done again."""
         node = self.plan.nodes[instruction.node]
-        indices = indices_of(instruction)
+        indices = instruction.indices
         if lost.done:
             outcome = self.hands.outcome(lost.done)
             self._take_in(instruction, outcome, began)
             indices = indices[len(outcome.lanes) :]
         if len(indices) > 1 and lost.done is None:  # nobody knows which of them it was
             LOGGER.warning("%s; %d children of %r run again, one by one.", lost.reason, len(indices), node.task)
+            self._crashed(node, indices, lost, began)
             self.scheduler.again(node.number, indices, alone=True)
         elif indices:
             if indices[1:]:
                 self.scheduler.again(node.number, indices[1:])
-            self._blame(node, indices[0], lost)
+            self._blame(node, indices[0], lost, began)
 
-    def _blame(self, node: Node, index: int, lost: Lost) -> None:
+    def _crashed(self, node: Node, indices: Sequence[int], lost: Lost, began: float) -> None:
+        """Tell that these attempts came to no end; the runs begin anew."""
+        if self.recorded:
+            for index in indices:
+                self.reporter.ended(node.slug, index, Crashed(f"{lost.reason}; it runs again."), began, time.time())
+
+    def _blame(self, node: Node, index: int, lost: Lost, began: float) -> None:
         """The hands died over this very run."""
         name = node.task.name if index == WHOLE else f"{node.task.name}[{index}]"
         if lost.timed_out:
@@ -435,12 +404,14 @@ class Pass:
         count = self.deaths[node.number, index]
         if count > config.engine.crash_retries and not (lost.certain or self.on_trial):
             LOGGER.warning("Task '%s': %s; it runs again with nothing else beside it, to be sure.", name, lost.reason)
+            self._crashed(node, (index,), lost, began)
             self.trials.append(RunTask(node.number) if index == WHOLE else RunChildren(node.number, (index,)))
             return
         if count <= config.engine.crash_retries:
             LOGGER.warning(
                 "Task '%s': %s; it runs again (%d of %d).", name, lost.reason, count, config.engine.crash_retries
             )
+            self._crashed(node, (index,), lost, began)
             self.scheduler.again(node.number, (index,), alone=True)
             return
         LOGGER.error("Task '%s': %s; it is given up after %d attempts.", name, lost.reason, count)
@@ -454,19 +425,18 @@ class Pass:
         else:
             given = self.scheduler.children[node.number].states[index]
             state = self.maps[node.number][0].conclude(given, state, {**facts, "map_index": index})
-        if self.recorded:
-            self.reporter.ended(node.slug, index, state, time.time(), time.time())
+        self.telling.ended(node, index, state)
         if index == WHOLE:
             self.scheduler.ended(node.number, state)
         else:
             self.scheduler.child_ended(node.number, index, state)
-            self._look_for_end(node.number)
+            self.telling.look_for_end(node.number)
 
     # --- what a run needs --------------------------------------------------------------------------------------------
 
     def _runner(self, node: Node) -> TaskRunner:
         runner = self.runner_class(task=node.task, state_handlers=self.handlers, flow_result=self.result)
-        if self.recorded:
+        if self.telling.on:
             runner.watched = True
         runner.slug = node.slug
         if node.task in self.constants:
@@ -490,7 +460,7 @@ class Pass:
     def _open_or_draw(self, instruction: Instruction, node: Node) -> None:
         if type(instruction) is Draw:
             self.streams.draw(node, self.sizes.get(node.number, 1))
-            self._tell_width(node)
+            self.telling.opened(node)
         else:
             self._open(node)
 
@@ -503,7 +473,7 @@ class Pass:
         began = time.time()
         state = runner.run(given, upstream, self.contexts.get(node.task), is_mapped_parent=True)
         if not isinstance(state, Mapped):
-            self.reporter.ended(node.slug, WHOLE, state, began, time.time())
+            self.telling.ended(node, WHOLE, state, began)
             self.scheduler.ended(node.number, state)
             return
         runner.speak_at(DEBUG)
@@ -517,16 +487,10 @@ class Pass:
             mapping.children_given(given, count),
             *self.streams.growth(node, upstream),
         )
-        self._tell_width(node)
-        if again and self.continued and self.scheduler.children[node.number].ended:
-            self.ended_maps.add(node.number)  # that was told in an earlier pass
-        self._look_for_end(node.number)
-
-    def _tell_width(self, node: Node) -> None:
-        """Tell how many children a mapped task has by now."""
-        state, children = self.scheduler.states[node.number], self.scheduler.children[node.number]
-        width = None if children.growing else len(children.states)
-        self.reporter.opened(node.slug, state, width)  # type: ignore[arg-type]
+        self.telling.opened(node)
+        if again and self.continued:
+            self.telling.pass_over(node.number)
+        self.telling.look_for_end(node.number)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -554,16 +518,6 @@ class Pass:
         if self.interrupted:
             return Cancelled("The run was interrupted before this task was over.")
         return Pending("The task did not run in this pass.")
-
-
-def indices_of(instruction: Instruction) -> Sequence[int]:
-    """Which children an instruction speaks of; `WHOLE` for a task that is not mapped."""
-    return instruction.indices if isinstance(instruction, RunChildren) else (WHOLE,)
-
-
-def lane_of(instruction: RunTask | RunChildren) -> tuple[int, ...]:
-    """The tasks whose states come of an instruction."""
-    return (instruction.node, *instruction.lane) if isinstance(instruction, RunChildren) else (instruction.node,)
 
 
 def begin(

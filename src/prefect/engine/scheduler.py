@@ -14,7 +14,7 @@ waiting ──last edge reports──▶ ready ──next()──▶ at work ─
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -27,6 +27,15 @@ class RunTask(NamedTuple):
     """Run a task that is not mapped."""
 
     node: int
+
+    @property
+    def indices(self) -> Sequence[int]:
+        return (WHOLE,)
+
+    @property
+    def tasks(self) -> tuple[int, ...]:
+        """The tasks whose states come of it."""
+        return (self.node,)
 
 
 class OpenMap(NamedTuple):
@@ -48,8 +57,14 @@ class RunChildren(NamedTuple):
     indices: tuple[int, ...] | range
     lane: tuple[int, ...] = ()
 
+    @property
+    def tasks(self) -> tuple[int, ...]:
+        """The tasks whose states come of it."""
+        return (self.node, *self.lane)
 
-Instruction = RunTask | OpenMap | Draw | RunChildren
+
+Work = RunTask | RunChildren
+Instruction = Work | OpenMap | Draw
 ONE_BY_ONE: Mapping[int, int] = {}
 UNLIMITED: Mapping[int, int] = {}
 WHOLE = -1  # the index of a task that is not a child
