@@ -20,7 +20,7 @@ from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.reporting import NO_HISTORY
 from prefect.engine.result.base import Result
 from prefect.engine.state import State
-from prefect.exceptions import FlowContextActive, RunnerError
+from prefect.exceptions import FlowContextActive, RunnerError, TaskSettingTypeError
 from prefect.executors.base import Executor
 from prefect.serialization.flow import flow_document, flow_from, hash_of
 from prefect.serialization.flow_file import load_flow, save_flow
@@ -91,6 +91,10 @@ class Flow(Graph):
     ) -> None:
         super().__init__(name, tasks=tasks, edges=edges)
         owner = repr(self)
+        if executor is not None and not isinstance(executor, Executor):
+            raise TaskSettingTypeError(f"{owner}: executor must be one, such as LocalExecutor(), not {executor!r}.")
+        if isinstance(schedule, str | int | float):
+            raise TaskSettingTypeError(f"{owner}: schedule must be a Schedule, not {schedule!r}.")
         self.schedule = schedule
         self.executor = executor
         self.run_config = run_config

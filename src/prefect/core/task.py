@@ -17,7 +17,14 @@ from prefect.core.handlers import failure_handler
 from prefect.core.signature import RESERVED, RunSignature, read_signature
 from prefect.engine import cache_validators
 from prefect.engine.result.base import Result
-from prefect.exceptions import FlowContextMissing, GraphTypeError, TaskNotInitialized, TaskSettingError, UnknownSetting
+from prefect.exceptions import (
+    FlowContextMissing,
+    GraphTypeError,
+    TaskNotInitialized,
+    TaskSettingError,
+    TaskSettingTypeError,
+    UnknownSetting,
+)
 from prefect.utilities.context import lookup
 from prefect.utilities.edges import EdgeAnnotation
 from prefect.utilities.logging import get_logger
@@ -233,6 +240,10 @@ class Task(Algebra):
     def _settle(self) -> None:
         """Bring every setting into its stored form, and check that they go together."""
         owner = repr(self)
+        if not isinstance(self.name, str):
+            raise TaskSettingTypeError(f"The name of a task must be a text, not {self.name!r}.")
+        if self.result is not None and not isinstance(self.result, Result):
+            raise TaskSettingTypeError(f"{owner}: result must be a Result, such as LocalResult(), not {self.result!r}.")
         self.tags = settings.tags(self.tags, owner) | lookup("tags", set())
         self.max_retries = settings.max_retries(self.max_retries, owner)
         self.retry_delay = settings.retry_delay(self.retry_delay, self.max_retries, owner)

@@ -228,3 +228,17 @@ def test_none_as_trigger_is_the_default():
 
 def test_a_new_name_has_a_logger_of_its_own():
     assert Task("a").copy(name="b").logger.name == "prefect.b"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Task(name=3), "The name of a task must be a text"),
+        (lambda: Task(result="abc"), "result must be a Result"),
+        (lambda: Flow("f", executor="threads"), "executor must be one"),
+        (lambda: Flow("f", schedule="every day"), "schedule must be a Schedule"),
+    ],
+)
+def test_a_thing_of_the_wrong_kind_is_refused_where_it_is_given(make, says):
+    with pytest.raises(TaskSettingTypeError, match=says):
+        make()
