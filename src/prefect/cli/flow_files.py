@@ -24,6 +24,8 @@ from typing import Any
 from prefect.cli.scripts import as_main, look_here
 from prefect.core.flow import Flow
 from prefect.exceptions import FlowFileError, FlowFileMissing
+from prefect.serialization.flow_file import find_file
+from prefect.store.records import FlowRun
 from prefect.utilities.context import context
 
 PACKAGE = str(Path(__file__).parent.parent)
@@ -45,12 +47,36 @@ def flow_in(target: str, name: str | None = None) -> Iterator[Flow]:
     place, _, own_name = split(target)
     name = name or own_name or None
     if is_script(place):
-        with script(place) as module:
+        with script(place) as module, context(flow_source=module.__file__):
             yield chosen(flows_of(module), name, place)
     elif is_module(place):
-        yield chosen(flows_of(imported(place)), name, place)
+        with context(flow_source=place):
+            yield chosen(flows_of(imported(place)), name, place)
     else:
-        yield saved(place, name)
+        flow = saved(place, name)
+        with context(flow_source=str(find_file(place).absolute())):
+            yield flow
+
+
+@contextmanager
+def flow_of_run(run: FlowRun, target: str | None) -> Iterator[Flow]:
+    """The flow that a run of the history is one of, as it is now.
+
+    Args:
+        run: the run.
+        target: a file or module; by default the one that the run says it comes from.
+
+    Raises:
+        FlowFileMissing: it is not there, or the run does not know where it comes from.
+        FlowFileError: it has no such flow.
+    """
+    place = target or run.source
+    if place is None:
+        raise FlowFileMissing(
+            f"The run {run.id} does not know its file: name it behind the run, as in {run.id} flow.py."
+        )
+    with flow_in(place, None if split(place)[2] else run.flow) as flow:
+        yield flow
 
 
 def split(target: str) -> tuple[str, str, str]:

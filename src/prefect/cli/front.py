@@ -10,7 +10,7 @@ prefect run flow.py ──▶ COMMANDS ──import──▶ prefect.cli.command
 |---|---|
 | 0 | it went well |
 | 1 | the flow failed, or something was found |
-| 2 | the command was not understood: an unknown file, flow, task, parameter, option or setting |
+| 2 | the command was not understood: an unknown file, flow, run, task, parameter, option or setting |
 """
 
 from __future__ import annotations
@@ -29,19 +29,40 @@ from prefect.exceptions import (
     GraphError,
     ParameterError,
     PrefectException,
+    ResumeError,
+    RunMissing,
+    StoreSettingError,
 )
 from prefect.utilities.version import __version__
 
 COMMANDS = {
     "run": "Run a flow, here and now.",
+    "runs": "List the runs of flows.",
+    "show": "Show a run: its tasks, and how they ended.",
+    "logs": "Print the log of a run.",
+    "why": "Tell why a task ended as it did.",
+    "plan": "Tell what would run, and what would be reused.",
+    "resume": "Go on with a run that stopped.",
+    "replay": "Run one task of a run again, alone.",
     "check": "Find what the tasks of a flow will stumble over.",
     "simulate": "Tell which tasks would end how, without running them.",
+    "history": "Look after the store of all runs.",
     "config": "Show the settings, and where each comes from.",
     "completion": "Print the script that completes commands in a shell.",
 }
 """Each command and what it does; the module of its name in `prefect.cli.commands` has it as `command`."""
 
-USAGE = (ConfigurationError, ExecutorUsageError, FlowFileError, FlowFileMissing, GraphError, ParameterError)
+USAGE = (
+    ConfigurationError,
+    ExecutorUsageError,
+    FlowFileError,
+    FlowFileMissing,
+    GraphError,
+    ParameterError,
+    ResumeError,
+    RunMissing,
+    StoreSettingError,
+)
 """Errors that say that a command was given something wrong."""
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from prefect.cli import moments
+from prefect.cli.past import SHORT, history_at
 from prefect.cli.scripts import look_here
 from prefect.exceptions import ConfigurationError
 from prefect.executors import DaskExecutor, Executor, LocalDaskExecutor, LocalExecutor
+from prefect.store.resuming import LAST
 from prefect.utilities.importing import named_class
 
+NEWEST = 50
+"""Of so many runs the ids are completed."""
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "local": LocalExecutor,
@@ -70,8 +80,25 @@ def executor_called(ctx: click.Context, param: click.Parameter, name: str | None
         ) from error
 
 
+def runs_like(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The newest runs whose ids begin so."""
+    with suppress(Exception), history_at(ctx.params.get("url")) as store:
+        found = [run for run in store.runs(limit=NEWEST) if run.id.startswith(incomplete)]
+        last = [CompletionItem(LAST, help="the newest run")] if LAST.startswith(incomplete) else []
+        return [*last, *(CompletionItem(run.id[:SHORT], help=f"{run.flow}: {run.state}") for run in found)]
+    return []
+
+
 def executors_like(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     return [name for name in EXECUTORS if name.startswith(incomplete)]
+
+
+def time_point(ctx: click.Context, param: click.Parameter, given: str | None) -> int | None:
+    """A time, or how long ago it was."""
+    try:
+        return None if given is None else moments.point(given, moments.now())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def several(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -118,3 +145,15 @@ executor = click.option(
     shell_complete=executors_like,
     help=f"Where tasks run: {', '.join(EXECUTORS)}, or the dotted name of a class.",
 )
+
+log_level = click.option(
+    "--log-level", type=click.Choice(LEVELS, case_sensitive=False), help="How much to log, on stderr."
+)
+
+store = click.option("--store", "url", metavar="URL", help="Where the history is; by default as the settings say.")
+
+which_run = click.argument("which", metavar="RUN", shell_complete=runs_like)
+
+own_file = click.argument("target", metavar="[FILE]", required=False, type=click.Path())
+
+yes = click.option("--yes", "-y", "agreed", is_flag=True, help="Do not ask.")

@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from prefect.engine.state import State
+from prefect.engine.state import KINDS, Crashed, State
 from prefect.utilities.logging import StdoutHandler, get_logger
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text as Text
+
+    Part: TypeAlias = RenderableType
+    """Something that can be printed."""
+
+LEVEL_VARIABLE = "PREFECT__LOGGING__LEVEL"
 
 WIDE = 10_000
 """Columns of what is no terminal: nothing is cut or wrapped for a program."""
@@ -61,6 +67,24 @@ def nothing_on_stdout() -> Iterator[None]:
             os.close(kept)
 
 
+@contextmanager
+def logging_at(level: str | None) -> Iterator[None]:
+    """Log at a level, in this process and in workers that are started."""
+    if level is None:
+        yield
+        return
+    logger, variable = get_logger(), os.environ.get(LEVEL_VARIABLE)
+    before = logger.level
+    logger.setLevel(level)
+    os.environ[LEVEL_VARIABLE] = level
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        os.environ.pop(LEVEL_VARIABLE)
+        os.environ.update({} if variable is None else {LEVEL_VARIABLE: variable})
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
@@ -97,6 +121,13 @@ def state_text(state: type[State] | None) -> Text:
     return text(state.__name__, state.color) if state else text("")
 
 
+def named_state(name: str) -> Text:
+    """The name of a state in its colour, or of what became of a run that came to none."""
+    if name in KINDS:
+        return state_text(KINDS[name])
+    return text(name, Crashed.color if name == "died" else "dim")
+
+
 def end_text(name: str, state: State, more: str = "") -> Text:
     """How a flow ended: `etl: Failed. 1 of 1 reference tasks failed.`"""
     end = text("").append(name, "bold").append(": ").append_text(state_text(type(state)))
@@ -111,7 +142,12 @@ def print_lines(*lines: str | Text) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """Print rows below headers; the last column takes the room that is left, and a column without content is left out.
+    """Print rows below headers; see `table`."""
+    print_parts(table(headers, rows))
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Rows below headers; the last column takes the room that is left, and a column without content is left out.
 
     Args:
         headers: one for each column; if all are empty, there is no line of headers.
@@ -119,15 +155,35 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     """
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(headers))
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(headers))
     cells = list(rows)
     used = [n for n in range(len(headers)) if any(len(row[n]) for row in cells)]
     for n in used:
-        table.add_column(headers[n], no_wrap=n != used[-1], overflow="fold")
+        made.add_column(headers[n], no_wrap=n != used[-1], overflow="fold")
     for row in cells:
-        table.add_row(*(row[n] for n in used))
+        made.add_row(*(row[n] for n in used))
+    return made
+
+
+def print_parts(*parts: Part) -> None:
+    """Print parts of a page, without blanks at the ends of lines."""
     to = console()
-    with to.capture() as captured:
-        to.print(table)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip(), color=True if to.is_terminal else None)
+    for part in parts:
+        with to.capture() as captured:
+            to.print(part)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip(), color=True if to.is_terminal else None)
+
+
+@contextmanager
+def live(wanted: bool = True) -> Iterator[Callable[[Iterable[Part]], None]]:
+    """A page that changes: what is shown takes the place of what was shown before; only on a terminal."""
+    from rich.console import Group
+    from rich.live import Live
+
+    to = console()
+    if not wanted or not to.is_terminal:
+        yield lambda parts: None
+        return
+    with Live(console=to, transient=True, auto_refresh=False) as view:
+        yield lambda parts: view.update(Group(*parts), refresh=True)

@@ -12,12 +12,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
+
+import click
 
 from prefect.cli import output
 from prefect.core.flow import Flow
 from prefect.core.task import Task
 from prefect.engine.state import Mapped, State, Success
+from prefect.exceptions import StoreError
+from prefect.store.opening import open_store
 from prefect.testing.report import counted, is_plain
 
 MOST_CHILDREN = 5
@@ -28,6 +33,25 @@ class Row(NamedTuple):
     name: str
     state: type[State] | None
     message: str
+
+
+def conclude(ctx: click.Context, flow: Flow, state: State, run_id: str, as_json: bool, recorded: bool) -> None:
+    """End a command that ran a flow: print what came of it, and how to go on if that is possible."""
+    if as_json:
+        output.print_json({"flow_run_id": run_id, **document(flow, state)})
+    else:
+        show(flow, state)
+        output.print_parts(*(advice(run_id) if recorded and not state.is_successful() else ()))
+    ctx.exit(0 if state.is_successful() else 1)
+
+
+def advice(run_id: str) -> Iterator[output.Part]:
+    """What to do about a run that did not succeed, if it is in the history."""
+    with suppress(StoreError):
+        open_store().run(run_id)
+        yield ""
+        steps = [("prefect show last", "see what happened"), ("prefect resume last", "go on, with what succeeded kept")]
+        yield output.table(("", ""), [(step, output.text(what, "dim")) for step, what in steps])
 
 
 def show(flow: Flow, state: State) -> None:

@@ -389,9 +389,8 @@ class Pass:
 
     def _crashed(self, node: Node, indices: Sequence[int], lost: Lost, began: float) -> None:
         """Tell that these attempts came to no end; the runs begin anew."""
-        if self.recorded:
-            for index in indices:
-                self.reporter.ended(node.slug, index, Crashed(f"{lost.reason}; it runs again."), began, time.time())
+        for index in indices:
+            self.telling.ended(node, index, Crashed(f"{lost.reason}; it runs again."), began)
 
     def _blame(self, node: Node, index: int, lost: Lost, began: float) -> None:
         """The hands died over this very run."""

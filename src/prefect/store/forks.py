@@ -15,7 +15,7 @@ from weakref import WeakSet
 from prefect.exceptions import StoreUnavailable
 
 PATIENCE = 5.0
-"""Seconds that a fork waits for a thread that is in the middle of something."""
+"""Seconds that a fork, or the end of the program, waits for a thread that is in the middle of something."""
 
 
 class ForkSafe:
@@ -36,12 +36,14 @@ class ForkSafe:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close what is open; the next use opens it again."""
+        """Close what is open; the next use opens it again. A thread that waits for others for long is left alone."""
         if self.broken:
             return
         with ExitStack() as stack:
             for turn in self.turns:
-                stack.enter_context(turn)
+                if not turn.acquire(timeout=PATIENCE):
+                    return
+                stack.callback(turn.release)
             self.close_all()
 
     def check(self) -> None:

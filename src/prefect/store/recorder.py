@@ -47,6 +47,8 @@ RUNNING = "Running"
 LONGEST_MESSAGE = 4000
 ENOUGH = 1000
 """So many rows are written without waiting for more."""
+LONGEST_WAIT = 10.0
+"""For so many seconds a run waits for a store that gives no answer; then it goes on, as if that were away."""
 
 
 class AtWork(NamedTuple):
@@ -76,7 +78,6 @@ class Recorder:
         lease: for how many seconds the owner holds the run after each batch.
 
     Attributes:
-        seq: the number of the last event or stretch.
         acknowledged: the last number that is written.
         error: why nothing more will be written.
         over: the run has ended in this process.
@@ -101,7 +102,7 @@ class Recorder:
         self.run = run
         self.one_by_one = each
         self.keeper = keeper
-        self.seq = self.acknowledged = run.last_seq
+        self.acknowledged = run.last_seq
         self.error: Exception | None = None
         self.over = self.given_up = self.begun = self.released = False
         self.lines: Callable[[], None] = nothing
@@ -116,7 +117,7 @@ class Recorder:
         self._started = run.started
         self._opened: dict[int, int] = {}
         self._held_until = run.lease_until / 1e6
-        self._batch = self._fresh_batch()
+        self._batch = self._fresh_batch(run.last_seq)
         self._batch.begin = run if new else None
         self._batch.version = version
         self._batch.tasks = {task.number: task for task in tasks.values()}
@@ -276,11 +277,15 @@ class Recorder:
 
     def _next(self) -> int:
         """The number of the next event or stretch; the first of a batch wakes the writer."""
-        self.seq += 1
         rows = self._batch.rows
         if not rows or rows == ENOUGH:
             self._wake(bool(rows) or self.one_by_one)
-        return self.seq
+        return self.seq + 1
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event or stretch: counted, so that Ctrl-C between two steps leaves no gap."""
+        return self._batch.after + len(self._batch.events) + len(self._batch.stretches)
 
     def _text(self, message: str | None) -> str | None:
         if message is None:
@@ -317,11 +322,11 @@ class Recorder:
             batch.last_seq = self.seq
             until = time() + self.lease
             batch.lease_until = UNOWNED if self.over else micros(until)
-            self._batch = self._fresh_batch()
+            self._batch = self._fresh_batch(batch.last_seq)
             return batch
 
-    def _fresh_batch(self) -> Batch:
-        return Batch(run=self.run.id, epoch=self.run.epoch, after=self.seq, last_seq=self.seq, lease_until=UNOWNED)
+    def _fresh_batch(self, after: int) -> Batch:
+        return Batch(run=self.run.id, epoch=self.run.epoch, after=after, last_seq=after, lease_until=UNOWNED)
 
     def _announce(self) -> None:
         """Note what is still at work."""
@@ -329,9 +334,8 @@ class Recorder:
             if (number, first) in self._announced:
                 continue
             self._announced.add((number, first))
-            self.seq += 1
             last = work.indices[-1]
-            self._batch.events.append(Event(self.seq, number, first, last, 1, RUNNING, micros(work.began), None))
+            self._batch.events.append(Event(self.seq + 1, number, first, last, 1, RUNNING, micros(work.began), None))
             if len(work.indices) == 1:
                 self._rows.setdefault(number, {})[first] = RUNNING
                 self._batch.task_runs[number, first] = TaskRun(
@@ -364,12 +368,18 @@ class Recorder:
         )
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until everything so far is written. False if that took too long, or will not happen."""
+        """Wait until everything so far is written. False if that took too long, or will not happen.
+
+        Without `seconds`, a store that gives no answer for a while counts as one that cannot be used.
+        """
         with self._changed:
             upto = self.seq
             if self.acknowledged < upto or time() > self._held_until:
                 self._wake(True)
-            return self._changed.wait_for(lambda: self._is_there(upto), seconds) and self.error is None
+            there = self._changed.wait_for(lambda: self._is_there(upto), LONGEST_WAIT if seconds is None else seconds)
+            if not there and seconds is None:
+                self.given_up = True  # the store neither answers nor fails
+            return there and self.error is None
 
     def _is_there(self, upto: int) -> bool:
         return self.error is not None or self.given_up or (self.acknowledged >= upto and time() <= self._held_until)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
 
 from prefect.cli import main
+from prefect.store.base import Store
+from prefect.store.opening import open_store
+from prefect.store.records import FlowRun
+from prefect.utilities.configuration import set_temporary_config
 
 ETL = """
     from prefect import Flow, Parameter, task
@@ -77,6 +82,31 @@ def prefect(folder: Path) -> Callable[..., Result]:
         return result
 
     return call
+
+
+@pytest.fixture
+def history() -> Iterator[Store]:
+    """The store of the settings: empty, in memory, and every run is written down in it."""
+    with set_temporary_config({"store.enabled": True, "store.url": f"memory://{uuid4()}"}):
+        yield open_store()
+
+
+@pytest.fixture
+def failed(history: Store, prefect: Callable[..., Result], etl: str) -> FlowRun:
+    """A run of `etl.py` in the history, of which `clean[3]` failed."""
+    assert prefect("run", etl, "--param", "limit=5").exit_code == 1
+    return history.runs()[0]
+
+
+@pytest.fixture
+def mend(etl: str) -> Callable[[], None]:
+    """Edit `etl.py`, so that `clean` fails no more."""
+
+    def mend() -> None:
+        path = Path(etl)
+        path.write_text(path.read_text().replace("12 // (3 - row)", "12 // (3 - row) if row != 3 else 0"))
+
+    return mend
 
 
 @pytest.fixture

@@ -27,7 +27,9 @@ def test_each_command_of_the_table_is_there_and_can_print_json(name: str) -> Non
 
     assert isinstance(command, click.Command)
     assert command.name == name
-    assert name == "completion" or "--json" in [option for each in command.params for option in each.opts]
+    parts = command.commands.values() if isinstance(command, click.Group) else [command]
+    for part in parts:
+        assert name == "completion" or "--json" in [option for each in part.params for option in each.opts]
 
 
 def test_help_lists_the_commands_and_imports_none_of_them() -> None:

@@ -75,9 +75,7 @@ def test_a_gap_is_refused():
 
 @given(owner=st.sampled_from("ab"), lease=NUMBERS, now=NUMBERS, dead=st.sampled_from(["a", "b", None]))
 def test_a_run_is_claimed_when_its_lease_is_over_or_its_owner_dead(owner, lease, now, dead):
-    run = FlowRun(
-        id="r", flow="f", version="v", name="n", state="Running", created=0, owner=owner, lease_until=lease
-    )
+    run = FlowRun(id="r", flow="f", version="v", name="n", state="Running", created=0, owner=owner, lease_until=lease)
 
     assert may_be_claimed(run, now, dead) == (lease <= now or owner == dead)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -12,13 +9,10 @@ import click
 
 from prefect.cli import options, output, summary
 from prefect.cli.flow_files import flow_in
+from prefect.configuration import config
 from prefect.core.flow import Flow
 from prefect.engine.state import State
 from prefect.executors.base import Executor
-from prefect.utilities.logging import get_logger
-
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LEVEL_VARIABLE = "PREFECT__LOGGING__LEVEL"
 
 
 @click.command("run")
@@ -26,7 +20,7 @@ LEVEL_VARIABLE = "PREFECT__LOGGING__LEVEL"
 @options.parameters
 @options.executor
 @click.option("--name", "run_name", metavar="NAME", help="What to call this run.")
-@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), help="How much to log, on stderr.")
+@options.log_level
 @click.option("--schedule", is_flag=True, help="Run at every time of the flow's schedule, not just now.")
 @options.as_json
 @click.pass_context
@@ -53,33 +47,11 @@ def command(
     """
     run_id = str(uuid4())
     given = {**params_file, **params}
-    with output.channels(as_json), logging_at(log_level), flow_in(target, name) as flow:
+    with output.channels(as_json), output.logging_at(log_level), flow_in(target, name) as flow:
         state = run(flow, given, executor, schedule, flow_run_id=run_id, flow_run_name=run_name)
-    if as_json:
-        output.print_json({"flow_run_id": run_id, **summary.document(flow, state)})
-    else:
-        summary.show(flow, state)
-    ctx.exit(0 if state.is_successful() else 1)
+    summary.conclude(ctx, flow, state, run_id, as_json, recorded=config.store.enabled)
 
 
 def run(flow: Flow, parameters: dict[str, Any], executor: Executor | None, schedule: bool, **options: Any) -> State:
     given = {key: value for key, value in {"executor": executor, **options}.items() if value is not None}
     return flow.run(parameters, run_on_schedule=schedule, **given)
-
-
-@contextmanager
-def logging_at(level: str | None) -> Iterator[None]:
-    """Log at a level, in this process and in workers that are started."""
-    if level is None:
-        yield
-        return
-    logger, variable = get_logger(), os.environ.get(LEVEL_VARIABLE)
-    before = logger.level
-    logger.setLevel(level)
-    os.environ[LEVEL_VARIABLE] = level
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-        os.environ.pop(LEVEL_VARIABLE)
-        os.environ.update({} if variable is None else {LEVEL_VARIABLE: variable})
