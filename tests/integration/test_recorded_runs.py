@@ -28,13 +28,14 @@ from prefect.exceptions import (
 from prefect.executors import LocalDaskExecutor
 from prefect.store import log_lines
 from prefect.store.base import Store
+from prefect.store.flow_versions import version_of
 from prefect.store.memory import MemoryStore
 from prefect.store.opening import open_store
 from prefect.store.reading import RunReading
 from prefect.store.records import Batch
 from prefect.store.values import recall
 from prefect.tasks.secrets import PrefectSecret
-from prefect.triggers import all_finished
+from prefect.triggers import all_finished, any_failed
 from prefect.utilities.configuration import set_temporary_config
 
 
@@ -606,3 +607,37 @@ def test_old_runs_are_deleted_with_the_files_of_their_values_once_a_day(history,
 
     assert old.id not in {run.id for run in history.runs()}
     assert old.id not in {path.name for path in (home / "values").iterdir()}
+
+
+# --- what comes out otherwise the next time ---------------------------------------------------------------------------
+
+
+def test_an_alarm_that_went_off_and_is_refused_at_the_resume_is_recorded_so(history):
+    broken = True
+
+    @task
+    def work():
+        if broken:
+            raise ValueError("not yet")
+
+    @task(trigger=any_failed)
+    def alarm():
+        return "ring"
+
+    with Flow("f") as flow:
+        rung = alarm(upstream_tasks=[work()])
+
+    flow.run()
+    broken = False
+    state = flow.run(resume="last")
+
+    assert type(state.result[rung]).__name__ == "TriggerFailed"
+    run = reading(history)
+    assert run.task_run(run.find("alarm")).state == "TriggerFailed"
+
+
+def test_a_parameter_never_counts_as_edited(history):
+    with Flow("f") as flow:
+        plus_one(prefect.Parameter("x", default=1))
+
+    assert version_of(flow).document.count('"x": null') == 1

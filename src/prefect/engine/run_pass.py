@@ -94,7 +94,8 @@ class Pass:
         self.hands = hands_for(executor, innermost())
         self.patient = patient
         self.continued = continued
-        self.scheduler = begin(plan, task_states, continued, executor.distant, settled)
+        by_lane = executor.distant and not self.one_by_one  # a child of a lane would not wait for the one before it
+        self.scheduler = begin(plan, task_states, continued, by_lane, settled)
         self.telling = Telling(reporter, plan, self.scheduler)
         limits = config.engine.limits
         self.gate = gate_for((node.task for node in plan.nodes), limits) if plan.limited or limits else None

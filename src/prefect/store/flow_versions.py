@@ -17,7 +17,7 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.serialization.flow import flow_document, hash_of
 from prefect.store.records import FlowVersion
-from prefect.utilities.code import code_of
+from prefect.utilities.code import code_of, package_of
 from prefect.utilities.hashing import digest
 
 
@@ -35,6 +35,8 @@ def made_version(flow: Graph) -> FlowVersion:
 def code_digest(task: Task) -> str | None:
     """What the code of a task is; None if that cannot be told."""
     function = getattr(task.run, "__func__", task.run)
+    if package_of(function) == "prefect":  # such as a parameter, which is no code of the flow
+        return None
     try:
         return digest_of_function(function)
     except Exception:  # code may be anything; at worst nobody is told that it changed

@@ -25,13 +25,14 @@ from prefect.exceptions import DocumentError, ResumeError, RunMissing
 from prefect.store import ownership, stretches
 from prefect.store.base import Store
 from prefect.store.flow_versions import Changes, changes, version_of
-from prefect.store.frontier import Frontier, Standing, frontier
+from prefect.store.frontier import ALONE, Frontier, Standing, frontier
 from prefect.store.recorder import PLAIN, RUNNING
 from prefect.store.records import UNOWNED, WHOLE, Batch, FlowRun, RunFilter, RunTask, Stretch, TaskRun
 from prefect.store.values import Recalled, column_of, held_by, reason_lost, recall
 from prefect.tasks.core.constants import Constant
 
 LAST = "last"
+PENDING = Pending.__name__
 
 
 class Rerun(NamedTuple):
@@ -185,7 +186,7 @@ def prepared(store: Store, run: FlowRun, flow: Graph) -> Resumption:
         store=store,
         run=run,
         tasks=tasks,
-        rows=loading.rows,
+        rows=loading.rows_to_go_on_from(found),
         at_work=loading.at_work,
         stood={plan.nodes[number].task: state_as_stood(each) for number, each in loading.standings.items()},
         states={task: state for task, state in states.items() if state is not None},
@@ -274,6 +275,18 @@ class Loading:
             else:
                 found[number] = Standing([*states, None], True)  # at least one more may have come
         return found
+
+    def rows_to_go_on_from(self, found: Frontier) -> dict[int, dict[int, str]]:
+        """The types of the states of the rows; what begins anew may end in any other state, and counts as pending."""
+        rows = {task: dict(states) for task, states in self.rows.items()}
+        for task, states in rows.items():
+            number = self._node_of.get(task)
+            kept = bytearray() if number is None else found.kept[number]
+            for index in states:
+                position = ALONE if index == WHOLE else index
+                if (index != WHOLE or number not in self._seqs) and position < len(kept) and not kept[position]:
+                    states[index] = PENDING
+        return rows
 
     def lost(self, number: int, position: int) -> str | None:
         """Why a value is not there any more; None if it is."""

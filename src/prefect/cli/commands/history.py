@@ -138,7 +138,7 @@ def size(ctx: click.Context, param: click.Parameter, given: str | None) -> int |
     return None if matched is None else int(float(matched[1]) * POWERS[matched[2]])
 
 
-@command.command("prune")
+@command.command("prune", short_help="Delete old runs.")
 @click.option(
     "--before", metavar="TIME", callback=options.time_point, help="Delete runs that ended before: 30d, 2026-11-01."
 )
@@ -149,7 +149,7 @@ def size(ctx: click.Context, param: click.Parameter, given: str | None) -> int |
 def prune(before: int | None, keep_bytes: int | None, agreed: bool, url: str | None, as_json: bool) -> None:
     """Delete old runs; those that can still be resumed, as they came to no end, stay.
 
-    What is not said is taken from the settings store.keep_days and store.keep_bytes.
+    Without --before and --keep-bytes, the settings store.keep_days and store.keep_bytes count.
     """
     now = moments.now()
     if before is None and keep_bytes is None:
@@ -185,7 +185,7 @@ def words(before: int | None, keep_bytes: int | None) -> Iterator[str]:
 # --- what waits -------------------------------------------------------------------------------------------------------
 
 
-@command.command("drain")
+@command.command("drain", short_help="Write what waits in files.")
 @options.store
 @options.as_json
 def drain(url: str | None, as_json: bool) -> None:
