@@ -641,3 +641,36 @@ def test_a_parameter_never_counts_as_edited(history):
         plus_one(prefect.Parameter("x", default=1))
 
     assert version_of(flow).document.count('"x": null') == 1
+
+
+def test_a_map_over_an_iterator_goes_on_with_the_elements_that_are_missing(history):
+    """numbers (a generator) ─▶ double.map ─▶ shaky.map ─▶ total"""
+    calls = []
+    broken = True
+
+    @task
+    def numbers():
+        yield from range(6)
+
+    @task
+    def double(x):
+        calls.append(("double", x))
+        return 2 * x
+
+    @task
+    def shaky(x):
+        calls.append(("shaky", x))
+        if x == 6 and broken:
+            raise ValueError("six")
+        return x
+
+    with Flow("f") as flow:
+        result = total(shaky.map(double.map(numbers())))
+
+    assert flow.run().is_failed()
+    broken = False
+    calls.clear()
+    state = flow.run(resume="last")
+
+    assert state.result[result].result == 30
+    assert calls == [("shaky", 6)]

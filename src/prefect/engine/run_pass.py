@@ -486,6 +486,7 @@ class Pass:
             parent,
             mapping.children_given(given, count),
             *self.streams.growth(node, upstream),
+            known=given.map_states if isinstance(given, Mapped) and node.number in self.streams else (),
         )
         self.telling.opened(node)
         if again and self.continued:

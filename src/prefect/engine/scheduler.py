@@ -76,15 +76,18 @@ class Children:
     `cursor` passes over all indices once; a child that had to wait when it passed comes back through `late`, and if it
     is in `alone` it comes without others. `followers` are the tasks behind a lane, each once; `lane` are those that run
     together with this one, index by index, or None before that was decided. While it is `growing` further children may
-    come, up to `bound`.
+    come, up to `bound`; `known` are states that they had before.
     """
 
-    __slots__ = ("alone", "bound", "cursor", "followers", "fresh", "growing", "lane", "late", "left", "states")
+    __slots__ = ("alone", "bound", "cursor", "followers", "fresh", "growing", "known", "lane", "late", "left", "states")
 
-    def __init__(self, given: list[State | None], followers: Iterable[int]) -> None:
+    def __init__(
+        self, given: list[State | None], followers: Iterable[int], known: Sequence[State | None] = ()
+    ) -> None:
         self.states = given
+        self.known = known
         self.followers = tuple(dict.fromkeys(followers))
-        self.fresh = not any(given)
+        self.fresh = not any(given) and not any(known)
         self.left = len(given) if self.fresh else sum(1 for state in given if not is_over(state))
         self.cursor = 0
         self.late: deque[int] = deque()
@@ -102,8 +105,10 @@ class Children:
         return not self.left and not self.growing
 
     def grow(self, count: int) -> None:
-        self.states.extend([None] * count)
-        self.left += count
+        start = len(self.states)
+        known = self.known[start : start + count]
+        self.states.extend([*known, *([None] * (count - len(known)))])
+        self.left += count - sum(map(is_over, known))
 
     def over(self, index: int) -> bool:
         return index >= len(self.states) or is_over(self.states[index])
@@ -335,6 +340,7 @@ class Scheduler:
         given: list[State | None],
         draws: bool = False,
         bound: int | None = None,
+        known: Sequence[State | None] = (),
     ) -> None:
         """A mapped task turned out to have these children; those with a state keep it until they run.
 
@@ -344,9 +350,10 @@ class Scheduler:
             given: one state or None for each child.
             draws: further children come from an iterator; `Draw` asks for them when nothing else is ready.
             bound: how many there will be at most; None if nobody knows.
+            known: states that children had before, those that come later included.
         """
         self.states[number] = parent
-        children = self.children[number] = Children(given, self.plan.after_opening.get(number, ()))
+        children = self.children[number] = Children(given, self.plan.after_opening.get(number, ()), known)
         parent.map_states = children.states
         parent.n_map_states = len(children.states)  # and it goes on counting them
         children.bound = bound

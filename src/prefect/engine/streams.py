@@ -85,8 +85,12 @@ class Streams:
         streams, children = self._of[node.number], self.scheduler.children[node.number]
         if children.bound is not None:
             most = min(most, children.bound - len(children.states))
-        length = min(len(children.states) + stream.draw(most) for stream in streams)
-        self.scheduler.grew(node.number, length - len(children.states), any(stream.over for stream in streams))
+        before = len(children.states)
+        length = min(before + stream.draw(most) for stream in streams)
+        self.scheduler.grew(node.number, length - before, any(stream.over for stream in streams))
+        if children.known:
+            for index in range(before, length):
+                self.forget(node.number, index)
 
     def forget(self, number: int, index: int) -> None:
         """Let go of what a child of a growing map has read, if it is over, and of what was made for it alone."""
