@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import psutil
 import psycopg
 
 GIVEN = os.environ.get("PREFECT_TEST_POSTGRES_URL", "")
@@ -37,15 +39,8 @@ def server() -> Iterator[str]:
     if GIVEN:
         yield GIVEN
         return
-    # The path is in the name of a socket, which must be short.
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as directory:
-        home = Path(directory)
-        if user() is not None:
-            os.chown(home, NOBODY, NOBODY)
-        programs = reachable(installed(), home)
-        call(programs / "initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "tests", "-D", home / "data")
-        with running(programs / "postgres", home):
-            yield f"postgresql://tests@/postgres?host={home}"
+    with server_of_ours() as ours:
+        yield ours.url
 
 
 @contextmanager
@@ -71,6 +66,75 @@ def database_of_its_own(url: str) -> Iterator[str]:
 # --- the server of the package ----------------------------------------------------------------------------------------
 
 
+@contextmanager
+def server_of_ours() -> Iterator[Server]:
+    """A server with which a test may do what it likes."""
+    # The path is in the name of a socket, which must be short.
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as directory:
+        home = Path(directory)
+        if user() is not None:
+            os.chown(home, NOBODY, NOBODY)
+        programs = reachable(installed(), home)
+        call(programs / "initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "tests", "-D", home / "data")
+        with tempfile.TemporaryFile() as log:
+            ours = Server(programs / "postgres", home, log)
+            ours.start()
+            try:
+                yield ours
+            finally:
+                ours.go_on()
+                ours.stop(signal.SIGINT)  # at once, without waiting for those who are connected
+
+
+class Server:
+    """A PostgreSQL server that can be cut off.
+
+    Args:
+        program: what runs it.
+        home: where its data and its socket are.
+        log: where its words go.
+    """
+
+    def __init__(self, program: Path, home: Path, log: IO[bytes]) -> None:
+        self.url = f"postgresql://tests@/postgres?host={home}"
+        settings = [f"--{name}={value}" for name, value in {**SETTINGS, "unix_socket_directories": str(home)}.items()]
+        self.command = [str(program), "-D", str(home / "data"), *settings]
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+        self.halted: list[psutil.Process] = []
+
+    def start(self) -> None:
+        """Start it, unless it runs, and wait until it answers."""
+        if self.process is None:
+            self.process = subprocess.Popen(self.command, user=user(), cwd="/", stdout=self.log, stderr=self.log)
+        wait_until_ready(self.process, self.url)
+
+    def stop(self, signum: int = signal.SIGQUIT) -> None:
+        """Stop it, by default as a crash would, and wait until it is gone."""
+        if self.process is not None:
+            self.process.send_signal(signum)
+            self.process.wait()
+            self.process = None
+
+    def pause(self) -> None:
+        """Halt all its processes: who is connected stays so, and gets no answer."""
+        if self.process is None:
+            return
+        main = psutil.Process(self.process.pid)
+        main.suspend()  # from now on it makes no more of them
+        self.halted = [main, *main.children()]
+        for each in self.halted[1:]:
+            with suppress(psutil.NoSuchProcess):
+                each.suspend()
+
+    def go_on(self) -> None:
+        """Let it go on after a pause."""
+        for each in self.halted:
+            with suppress(psutil.NoSuchProcess):
+                each.resume()
+        self.halted = []
+
+
 def user() -> int | None:
     """Whose the server is; None for the user of the tests."""
     return NOBODY if os.getuid() == ROOT else None
@@ -94,21 +158,6 @@ def reachable(place: Path, home: Path) -> Path:
 def call(*command: object) -> None:
     done = subprocess.run([str(part) for part in command], user=user(), cwd="/", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def running(program: Path, home: Path) -> Iterator[None]:
-    settings = [f"--{name}={value}" for name, value in {**SETTINGS, "unix_socket_directories": str(home)}.items()]
-    command = [str(program), "-D", str(home / "data"), *settings]
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, user=user(), cwd="/", stdout=log, stderr=log) as process,
-    ):
-        try:
-            wait_until_ready(process, f"postgresql://tests@/postgres?host={home}")
-            yield
-        finally:
-            process.send_signal(signal.SIGINT)  # at once, without waiting for those who are connected
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:

@@ -38,6 +38,15 @@ def two_hundred_tasks() -> Flow:
     return flow
 
 
+@pytest.fixture(scope="module", autouse=True)
+def temporary() -> Iterator[None]:
+    """A directory for temporary files that nobody else on this machine uses."""
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", directory)
+        patch.setattr(tempfile, "tempdir", directory)
+        yield
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     from distributed import LocalCluster

@@ -1,13 +1,15 @@
-"""The PostgreSQL server of the history is cut off while a flow runs: the run ends well, and its history is whole later.
+"""The store of the history is cut off while a flow runs: the run ends well, and its history is whole later.
 
 ```
 flow.run() ── changes ──▶ server     stopped, halted, or started anew, at random moments
+                          file       kept locked by another process
                  └──────▶ memory, spool ── the server is back, or the next run ──▶ server
 ```
 """
 
 from __future__ import annotations
 
+import fcntl
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +95,20 @@ def test_a_server_that_gives_no_answer_any_more_does_not_keep_a_run_from_its_end
         assert process.wait(SOON) == 0, killed.errors
     finally:
         server.go_on()
+    next_run(killed)
+
+    assert "get there with the next run" in killed.errors
+    check(killed)
+
+
+def test_a_file_that_another_process_keeps_locked_does_not_keep_a_run_from_its_end(tmp_path: Path) -> None:
+    killed = Killed(tmp_path, 200, durable="group", seconds=0.001)
+
+    process = killed.start()
+    killed.wait_until_begun(process, killed.whole // 4)
+    with open(killed.home / "history.db-lock", "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert process.wait(SOON) == 0, killed.errors
     next_run(killed)
 
     assert "get there with the next run" in killed.errors
