@@ -81,9 +81,7 @@ class Children:
 
     __slots__ = ("alone", "bound", "cursor", "followers", "fresh", "growing", "known", "lane", "late", "left", "states")
 
-    def __init__(
-        self, given: list[State | None], followers: Iterable[int], known: Sequence[State | None] = ()
-    ) -> None:
+    def __init__(self, given: list[State | None], followers: Iterable[int], known: Sequence[State | None] = ()) -> None:
         self.states = given
         self.known = known
         self.followers = tuple(dict.fromkeys(followers))
