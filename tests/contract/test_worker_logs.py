@@ -18,6 +18,7 @@ EXECUTORS: dict[str, Any] = {
     "local": LocalExecutor,
     "threads": lambda: LocalDaskExecutor("threads", num_workers=2),
     "processes": lambda: LocalDaskExecutor("processes", num_workers=2),
+    "dask in this process": lambda: DaskExecutor(cluster_kwargs={"n_workers": 1, "processes": False}),
     "dask": lambda: DaskExecutor(cluster_kwargs={"n_workers": 1, "threads_per_worker": 2}),
 }
 

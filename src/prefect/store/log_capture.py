@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from prefect.configuration import config
-from prefect.engine.log_lines import LogLine, line_of
+from prefect.engine.log_lines import LINES, LogLine, line_of
 from prefect.store.recorder import Recorder
 from prefect.utilities.context import lookup
 from prefect.utilities.logging import get_logger
@@ -26,8 +26,8 @@ class RunLogHandler(logging.Handler):
         self._full = Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if lookup("flow_run_id") != self.recorder.run.id:
-            return
+        if lookup("flow_run_id") != self.recorder.run.id or lookup(LINES) is not None:
+            return  # of another run; or of a job that brings its lines back itself, although it runs in this process
         try:
             self._lines.append(line_of(record))
         except Exception:
