@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.serialization.flow import flow_document, hash_of
-from prefect.store.records import FlowVersion
+from prefect.store.records import FlowVersion, micros
 from prefect.utilities.code import code_of, package_of
 from prefect.utilities.hashing import digest
 
@@ -29,7 +29,7 @@ def version_of(flow: Graph) -> FlowVersion:
 
 def made_version(flow: Graph) -> FlowVersion:
     document = {"flow": flow_document(flow), "code": {flow.slugs[task]: code_digest(task) for task in flow.tasks}}
-    return FlowVersion(hash_of(document), flow.name, json.dumps(document), int(time() * 1e6))
+    return FlowVersion(hash_of(document), flow.name, json.dumps(document), micros(time()))
 
 
 def code_digest(task: Task) -> str | None:

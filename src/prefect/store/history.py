@@ -26,12 +26,12 @@ from prefect.store.base import Store
 from prefect.store.flow_versions import version_of
 from prefect.store.log_capture import captured_logs
 from prefect.store.opening import open_store
-from prefect.store.recorder import Recorder, micros
-from prefect.store.records import FlowRun, FlowVersion, RunTask, Value
-from prefect.store.resuming import Resumption, checked, find_run, resume
+from prefect.store.recorder import Recorder
+from prefect.store.records import FlowRun, FlowVersion, RunTask, Value, micros
+from prefect.store.resuming import Resumption, resume
 from prefect.store.retention import prune
 from prefect.store.spool import spool_for
-from prefect.store.values import Keeper, recall
+from prefect.store.values import Keeper
 from prefect.store.writer import Writer, writer_of
 from prefect.utilities.context import lookup
 from prefect.utilities.files import write_file
@@ -150,9 +150,8 @@ def resume_flow(
     if writer_spool is not None:
         writer_spool.drain(store)
     now = time()
-    run = checked(find_run(store, str(which), flow.name), flow)
-    refuse_others(run, parameters)
-    found = resume(store, run.id, flow, micros(now + config.store.lease_seconds), micros(now))
+    until = micros(now + config.store.lease_seconds)
+    found = resume(store, str(which), flow, until, micros(now), parameters)
     for line in told(found):
         LOGGER.warning(line)
     return run_flow(
@@ -167,14 +166,6 @@ def resume_flow(
         history=RunHistory(found),
         **{**options, "context": {**found.context, **(options.get("context") or {})}},
     )
-
-
-def refuse_others(run: FlowRun, parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that are not those of a run."""
-    own = {name: recall(value) for name, value in run.parameters.items()}
-    other = ", ".join(repr(name) for name, value in parameters.items() if name not in own or own[name] != value)
-    if other:
-        raise ResumeError(f"The run {run.id} has another value of {other}: leave it out, or start a new run.")
 
 
 def told(found: Resumption) -> Iterator[str]:

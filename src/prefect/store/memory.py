@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from prefect.store import sizes
+from prefect.store import rules, sizes
 from prefect.store.finding import changed, held, no_run, no_version, the_one
 from prefect.store.records import (
     EVERY_RUN,
@@ -27,6 +27,7 @@ from prefect.store.records import (
     Stretch,
     TaskRun,
 )
+from prefect.store.rules import Verdict
 from prefect.store.statements import fits
 from prefect.store.texts import plain, plain_event, plain_record, plain_run, plain_task_run
 
@@ -67,10 +68,11 @@ class MemoryStore:
     def write(self, batch: Batch) -> bool:
         """Write a batch; False if its run is not where the batch goes on."""
         history = self.begun(batch)
-        if history is None or history.run.epoch != batch.epoch:
+        if history is None:
             return False
-        if history.run.last_seq != batch.after:
-            return history.run.last_seq >= batch.last_seq
+        verdict = rules.verdict(batch, history.run.epoch, history.run.last_seq)
+        if verdict is not Verdict.WRITE:
+            return verdict is Verdict.PASS_OVER
         if batch.version is not None:
             self.versions.setdefault(batch.version.digest, plain_record(batch.version))
         history.run = moved_on(history.run, batch)
@@ -89,7 +91,7 @@ class MemoryStore:
         with self.lock:
             history = self.history(run)
             before = history.run
-            if before.lease_until > now and before.owner != dead:
+            if not rules.may_be_claimed(before, now, dead):
                 raise held(before)
             history.run = replace(
                 before, owner=owner, epoch=before.epoch + 1, attempts=before.attempts + 1, lease_until=lease_until

@@ -16,7 +16,7 @@ from prefect.exceptions import RunMissing
 from prefect.store import ownership, stretches
 from prefect.store.base import Store
 from prefect.store.recorder import PLAIN, RUNNING
-from prefect.store.records import FLOW, UNOWNED, WHOLE, Event, FlowRun, RunTask, Stretch, TaskRun
+from prefect.store.records import FLOW, UNOWNED, WHOLE, Event, FlowRun, RunTask, Stretch, TaskRun, micros
 from prefect.store.values import kept_in
 
 CHILD = re.compile(r"(.+)\[(\d+)\]")
@@ -320,8 +320,8 @@ def from_stretch(stretch: Stretch, index: int, position: int) -> TaskRun:
         index=index,
         state="Success",
         attempt=1,
-        started=int(begins[position] * 1e6),
-        ended=int(ends[position] * 1e6),
+        started=micros(begins[position]),
+        ended=micros(ends[position]),
         message=PLAIN,
         document=None,
         value=kept_in(stretch.values, position),
@@ -348,6 +348,6 @@ def plain_events(stretch: Stretch, position: int | None) -> Iterator[Event]:
     if position is not None:
         begins, ends = stretches.times_of(stretch)
         first = last = stretches.indices_of(stretch)[position]
-        began, ended = int(begins[position] * 1e6), int(ends[position] * 1e6)
+        began, ended = micros(begins[position]), micros(ends[position])
     yield Event(stretch.seq, stretch.task, first, last, 1, RUNNING, began, None)
     yield Event(stretch.seq, stretch.task, first, last, 1, "Success", ended, PLAIN)

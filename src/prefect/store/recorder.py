@@ -37,6 +37,7 @@ from prefect.store.records import (
     LogChunk,
     RunTask,
     TaskRun,
+    micros,
 )
 from prefect.store.values import Keeper
 from prefect.utilities.logging import get_logger
@@ -376,24 +377,28 @@ class Recorder:
             upto = self.seq
             if self.acknowledged < upto or time() > self._held_until:
                 self._wake(True)
-            there = self._changed.wait_for(lambda: self._is_there(upto), LONGEST_WAIT if seconds is None else seconds)
+            there = self._wait_for(lambda: self._is_there(upto), LONGEST_WAIT if seconds is None else seconds)
             if not there and seconds is None:
                 self.given_up = True  # the store neither answers nor fails
             return there and self.error is None
 
     def _is_there(self, upto: int) -> bool:
-        return self.error is not None or self.given_up or (self.acknowledged >= upto and time() <= self._held_until)
+        return self.acknowledged >= upto and time() <= self._held_until
+
+    def _wait_for(self, reached: Callable[[], bool], seconds: float) -> bool:
+        """Wait until something is reached, or until it is clear that it will not be. False if that took too long."""
+        return self._changed.wait_for(lambda: self.error is not None or self.given_up or reached(), seconds)
 
     def wait_for_begin(self, seconds: float) -> None:
         """Wait until the run itself is written."""
         with self._changed:
             self._wake(True)
-            self._changed.wait_for(lambda: self.begun or self.error is not None or self.given_up, seconds)
+            self._wait_for(lambda: self.begun, seconds)
 
     def wait_for_release(self, seconds: float) -> None:
         """Wait until all of a run that is over is written, and others may have it."""
         with self._changed:
-            self._changed.wait_for(lambda: self.released or self.error is not None or self.given_up, seconds)
+            self._wait_for(lambda: self.released, seconds)
 
     def give_up(self) -> None:
         """The store cannot be used for a while: nobody should wait for it."""
@@ -449,7 +454,3 @@ def has_facts(state: State) -> bool:
 
 def nothing() -> None:
     """There are no lines to hand over."""
-
-
-def micros(seconds: Seconds) -> int:
-    return int(seconds * 1_000_000)

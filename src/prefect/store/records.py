@@ -30,6 +30,11 @@ UNOWNED = 0
 """The lease of a run that nobody holds."""
 
 
+def micros(seconds: float) -> int:
+    """A time or a length of time in whole microseconds."""
+    return int(seconds * 1_000_000)
+
+
 class Value(NamedTuple):
     """A value as it is kept.
 

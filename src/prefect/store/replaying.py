@@ -32,8 +32,8 @@ from prefect.store import ownership
 from prefect.store.base import Store
 from prefect.store.history import keeper_for
 from prefect.store.reading import Address, RunReading, is_under_way
-from prefect.store.recorder import document_of, micros
-from prefect.store.records import WHOLE, Event, FlowRun, TaskRun
+from prefect.store.recorder import document_of
+from prefect.store.records import WHOLE, Event, FlowRun, TaskRun, micros
 from prefect.store.resuming import Resumption, prepared
 from prefect.store.values import Keeper
 from prefect.store.writer import write_files

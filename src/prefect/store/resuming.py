@@ -33,6 +33,7 @@ from prefect.tasks.core.constants import Constant
 
 LAST = "last"
 PENDING = Pending.__name__
+NO_PARAMETERS: Mapping[str, Any] = {}
 
 
 class Rerun(NamedTuple):
@@ -100,7 +101,7 @@ class Resumption:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters the run was started with."""
-        return {name: recall(value) for name, value in self.run.parameters.items()}
+        return parameters_of(self.run)
 
     @property
     def context(self) -> dict[str, Any]:
@@ -140,15 +141,18 @@ def find_run(store: Store, which: str, flow: str | None = None) -> FlowRun:
     return found[0]
 
 
-def resume(store: Store, which: str, flow: Graph, lease_until: int, now: int) -> Resumption:
-    """Take over a run that stopped, to go on with it.
+def resume(
+    store: Store, which: str, flow: Graph, lease_until: int, now: int, parameters: Mapping[str, Any] = NO_PARAMETERS
+) -> Resumption:
+    """Take over a run that stopped, to go on with it; `parameters` were given again, and have to be those of the run.
 
     Raises:
         RunMissing: there is no such run.
         RunHeld: a process works at it.
-        ResumeError: it is a run of another flow.
+        ResumeError: it is a run of another flow, or one with other parameters.
     """
     run = checked(find_run(store, which, flow.name), flow)
+    refuse_others(run, parameters)
     dead = run.owner if ownership.is_dead(run.owner) else None
     claimed = store.claim(run.id, ownership.this_process(), lease_until, now, dead)
     try:
@@ -169,6 +173,18 @@ def checked(run: FlowRun, flow: Graph) -> FlowRun:
             f"The run {run.id} is one of the flow {run.flow!r}, not of {flow.name!r}: resume it with that flow."
         )
     return run
+
+
+def refuse_others(run: FlowRun, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that are not those of a run."""
+    own = parameters_of(run)
+    other = ", ".join(repr(name) for name, value in parameters.items() if name not in own or own[name] != value)
+    if other:
+        raise ResumeError(f"The run {run.id} has another value of {other}: leave it out, or start a new run.")
+
+
+def parameters_of(run: FlowRun) -> dict[str, Any]:
+    return {name: recall(value) for name, value in run.parameters.items()}
 
 
 def prepared(store: Store, run: FlowRun, flow: Graph) -> Resumption:

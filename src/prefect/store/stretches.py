@@ -21,7 +21,7 @@ from itertools import accumulate
 from operator import sub
 from typing import Any
 
-from prefect.store.records import Stretch
+from prefect.store.records import Stretch, micros
 
 QUICKLY = 1
 """The level of compression: more takes twice the time for a hundredth of the size."""
@@ -48,8 +48,8 @@ def pack(
         first,
         last,
         count,
-        int(min(starts) * 1e6),
-        int(max(ends) * 1e6),
+        micros(min(starts)),
+        micros(max(ends)),
         b"" if gapless else squeezed(array("I", map(sub, indices[1:], indices))),
         squeezed(array("d", starts) + array("d", ends)),
         values,

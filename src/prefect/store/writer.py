@@ -67,6 +67,7 @@ class Writer:
         self._away_since: float | None = None
         self._next_try = 0.0
         self._beat_at = 0.0
+        self._look_in_spool = True
 
     # --- for those who record ----------------------------------------------------------------------------------------
 
@@ -80,6 +81,7 @@ class Writer:
         """Write what a recorder hears, from now on."""
         with self._lock:
             self._recorders[recorder.run.id] = recorder
+            self._look_in_spool = True
             if self._thread is None:
                 self._thread = Thread(target=self._work, name="prefect-history", daemon=True)
                 self._thread.start()
@@ -170,8 +172,7 @@ class Writer:
         try:
             for recorder in recorders.values():
                 write_files(recorder.keeper)
-            if self.spool is not None:
-                self.spool.drain(self.store)
+            self._drain()
             refused = self.store.commit(batches)
         except StoreError as error:
             self._is_away(error, recorders.values())
@@ -190,6 +191,16 @@ class Writer:
                 recorders[batch.run].acknowledge(batch)
         written = set(map(id, batches))
         self._pending = [batch for batch in self._pending if id(batch) not in written]
+
+    def _drain(self) -> None:
+        """Write what waits in the spool first; that is looked for once a run, and after something was put there."""
+        if self.spool is not None and self._look_in_spool:
+            self._look_in_spool = False
+            try:
+                self.spool.drain(self.store)
+            except BaseException:
+                self._look_in_spool = True
+                raise
 
     def _is_away(self, error: Exception, recorders: Iterable[Recorder]) -> None:
         """The store cannot be used now: say so once, and try again in a while."""
@@ -230,6 +241,7 @@ class Writer:
                 count,
                 path,
             )
+        self._look_in_spool = True
         self._pending = []
 
 
