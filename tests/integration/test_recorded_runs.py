@@ -94,6 +94,17 @@ def test_parameters_and_what_was_in_the_context_are_there_too(history):
     assert recall(run.context["customer"]) == {"id": 7}
 
 
+def test_a_run_has_the_tags_of_the_block_it_began_in_and_keeps_them_when_it_goes_on(history):
+    flow, _ = mapped(2)
+
+    with prefect.tags("nightly"), prefect.tags("etl"):
+        flow.run(flow_run_id="a")
+    flow.run(resume="a")
+    flow.run()
+
+    assert [run.tags for run in history.runs()] == [(), ("etl", "nightly")]
+
+
 def test_the_files_are_private(history, tmp_path):
     @task
     def large():

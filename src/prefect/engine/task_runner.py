@@ -360,7 +360,10 @@ class TaskRunner(Runner):
             return Failed(f"Unexpected error while running {self.task!r}: {error!r}", result=error)
 
     def _short_turn(self, upstream_states: UpstreamStates) -> State:
-        """The turn of a plain task that nobody watches: no step but the work itself can change anything."""
+        """The turn of a plain task that nobody watches: no step but the work itself can change anything.
+
+        It says in one place what `get_task_inputs` and the steps around it say: their calls cost more than such a task.
+        """
         inputs = dict(self.constants)
         for edge, each in upstream_states.items():
             if edge.key is not None:

@@ -60,21 +60,18 @@ class RunHistory:
         self.resumption = resumption
 
     @contextmanager
-    def recording(
-        self, flow: Graph, facts: Mapping[str, Any], parameters: Mapping[str, Any], tags: tuple[str, ...] = ()
-    ) -> Iterator[Reporter]:
+    def recording(self, flow: Graph, facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Reporter]:
         """Write down what happens inside the block.
 
         Args:
             flow: the flow that runs.
             facts: the context of the run.
             parameters: the values that were given.
-            tags: texts to find the run by.
         """
         try:
             store = self.resumption.store if self.resumption is not None else open_store()
             writer = writer_of(store, spool(store), config.store.on_error == "fail")
-            recorder = self._recorder(flow, facts, parameters, tags, writer)
+            recorder = self._recorder(flow, facts, parameters, writer)
         except Exception as error:  # whatever it is, it is no reason not to run
             if config.store.on_error == "fail":
                 raise
@@ -92,19 +89,14 @@ class RunHistory:
             writer.finish(recorder)
 
     def _recorder(
-        self,
-        flow: Graph,
-        facts: Mapping[str, Any],
-        parameters: Mapping[str, Any],
-        tags: tuple[str, ...],
-        writer: Writer,
+        self, flow: Graph, facts: Mapping[str, Any], parameters: Mapping[str, Any], writer: Writer
     ) -> Recorder:
         keeper = keeper_for(facts)
         version = version_of(flow)
         if self.resumption is not None:
             run, tasks, rows = self.resumption.run, numbered(flow, self.resumption.tasks), self.resumption.rows
         else:
-            run, tasks, rows = new_run(facts, parameters, tags, version, keeper), numbered(flow), None
+            run, tasks, rows = new_run(facts, parameters, version, keeper), numbered(flow), None
         recorder = Recorder(
             run,
             version,
@@ -176,14 +168,8 @@ def told(found: Resumption) -> Iterator[str]:
         yield f"Task '{rerun.slug}': {rerun.count} of its runs that were over run again, as {rerun.reason}"
 
 
-def new_run(
-    facts: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    tags: tuple[str, ...],
-    version: FlowVersion,
-    keeper: Keeper,
-) -> FlowRun:
-    """The record of a run that begins now."""
+def new_run(facts: Mapping[str, Any], parameters: Mapping[str, Any], version: FlowVersion, keeper: Keeper) -> FlowRun:
+    """The record of a run that begins now, with the tags of the block (`with tags("nightly"): …`) it begins in."""
     now = time()
     inside = lookup("task_slug") is not None
     return FlowRun(
@@ -194,7 +180,7 @@ def new_run(
         state="Pending",
         parameters={name: keeper.keep(value) for name, value in parameters.items()},
         context=kept_facts(facts, keeper),
-        tags=tags,
+        tags=tuple(sorted(facts.get("tags") or lookup("tags") or ())),
         source=source_of_flow(),
         parent=str(lookup("flow_run_id")) if inside else None,
         created=micros(now),

@@ -44,11 +44,6 @@ def may_follow(old: str | None, new: str) -> bool:
     return kind_of(old) is kind_of(new)
 
 
-def may_be_promoted(state: str) -> bool:
-    """May an outsider write such a state into a run that nobody works at?"""
-    return kind_of(state) is not Kind.OPEN
-
-
 class Verdict(Enum):
     """What is done with a batch."""
 

@@ -83,13 +83,15 @@ def test_runs_are_listed_the_newest_first(prefect: Call, document: Document, fai
         (["--since", "1h"], 2),
         (["--since", "2020-01-01"], 2),
         (["--tag", "none"], 0),
+        (["--tag", "nightly"], 1),
+        (["--tag", "by hand"], 1),
         (["--limit", "1"], 1),
     ],
 )
 def test_runs_are_filtered(
     prefect: Call, document: Document, failed: FlowRun, etl: str, arguments: list[str], count: int
 ) -> None:
-    prefect("run", etl)
+    prefect("run", etl, "--tag", "nightly", "--tag", "by hand")
 
     assert len(document("runs", *arguments)) == count
 

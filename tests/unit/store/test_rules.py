@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prefect.engine.state import KINDS
 from prefect.store.records import UNOWNED, Batch, FlowRun
-from prefect.store.rules import Kind, Verdict, kind_of, may_be_claimed, may_be_promoted, may_follow, verdict
+from prefect.store.rules import Kind, Verdict, kind_of, may_be_claimed, may_follow, verdict
 
 STATES = st.sampled_from(sorted(KINDS))
 NUMBERS = st.integers(0, 5)
@@ -44,11 +44,6 @@ def test_what_is_over_does_not_turn_into_its_opposite(old, new):
 def test_beginning_anew_leads_from_any_state_to_any_other(old, new):
     assert may_follow(old, "Running")
     assert may_follow("Running", new)
-
-
-@given(STATES)
-def test_only_what_is_over_is_promoted(state):
-    assert may_be_promoted(state) == (kind_of(state) is not Kind.OPEN)
 
 
 def test_a_state_of_ones_own_may_come_and_go():

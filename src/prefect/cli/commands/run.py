@@ -13,6 +13,7 @@ from prefect.configuration import config
 from prefect.core.flow import Flow
 from prefect.engine.state import State
 from prefect.executors.base import Executor
+from prefect.utilities.tasks import tags
 
 
 @click.command("run")
@@ -20,6 +21,7 @@ from prefect.executors.base import Executor
 @options.parameters
 @options.executor
 @click.option("--name", "run_name", metavar="NAME", help="What to call this run.")
+@click.option("--tag", "run_tags", multiple=True, metavar="TAG", help="A word to find this run by; can be repeated.")
 @options.log_level
 @click.option("--schedule", is_flag=True, help="Run at every time of the flow's schedule, not just now.")
 @options.as_json
@@ -32,6 +34,7 @@ def command(
     params_file: dict[str, Any],
     executor: Executor | None,
     run_name: str | None,
+    run_tags: tuple[str, ...],
     log_level: str | None,
     schedule: bool,
     as_json: bool,
@@ -47,7 +50,7 @@ def command(
     """
     run_id = str(uuid4())
     given = {**params_file, **params}
-    with output.channels(as_json), output.logging_at(log_level), flow_in(target, name) as flow:
+    with output.channels(as_json), output.logging_at(log_level), flow_in(target, name) as flow, tags(*run_tags):
         state = run(flow, given, executor, schedule, flow_run_id=run_id, flow_run_name=run_name)
     summary.conclude(ctx, flow, state, run_id, as_json, recorded=config.store.enabled)
 
