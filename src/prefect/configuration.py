@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,9 @@ PACKAGED_CONFIG = os.path.join(os.path.dirname(__file__), "config.toml")
 SECRETS = ("context", "secrets")
 SWITCHES = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 ROUNDS = 10
+ALMOST = 0.8
+"""How alike a key must be to a setting, from 0 to 1, to be taken for a slip of the pen."""
+
 NAME = re.compile(r"\$(?:(\w+)|\{([^${}]*)\})")
 POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -184,6 +188,8 @@ def override(base: Config, other: Mapping[str, Any], source: str) -> Config:
     for section in sections_lost(base, other):
         keys = ", ".join(f"{section}.{key}" for key in get_dotted(base, section)) or f"{section}.<key>"
         raise ConfigurationError(f"{source} gives {section!r} a single value, but it is a section. Set a key: {keys}.")
+    for setting, meant in misspelt(base, other):
+        warnings.warn(f"{source} sets {setting!r}, which nothing reads. Did you mean {meant!r}?", stacklevel=2)
     return base.merged(other)
 
 
@@ -196,6 +202,22 @@ def sections_lost(base: Config, other: Mapping[str, Any]) -> Iterator[str]:
             yield base._dotted(key)
             continue
         yield from sections_lost(mine, other[key])
+
+
+def misspelt(base: Config, other: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The keys of `other` that almost are a key of the defaults, and that key. What is like none is somebody's own."""
+    for key, value in other.items():
+        mine = base.get(key)
+        if isinstance(mine, Config) and isinstance(value, Mapping):
+            yield from misspelt(mine, value)
+        elif key not in base and (meant := nearest(key, base)):
+            yield base._dotted(key), base._dotted(meant)
+
+
+def nearest(key: str, keys: Iterable[str]) -> str | None:
+    from difflib import get_close_matches  # only needed for a mistake
+
+    return next(iter(get_close_matches(key, keys, 1, ALMOST)), None)
 
 
 def read_environment(env: Mapping[str, str]) -> dict[str, Any]:

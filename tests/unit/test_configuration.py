@@ -274,7 +274,7 @@ def test_another_process_reads_the_same_settings_from_the_variables(tables: dict
 
 
 def test_only_the_settings_that_were_asked_for_become_variables():
-    config = load(PREFECT__LOGGING__LEVEL="DEBUG", PREFECT__CONTEXT__SECRETS__Key="x", PREFECT__FLOWSX="1")
+    config = load(PREFECT__LOGGING__LEVEL="DEBUG", PREFECT__CONTEXT__SECRETS__Key="x", PREFECT__FLOWS_OF_MINE="1")
     assert to_environment_variables(config, ["logging.level", "flows", "unknown"], prefix="P") == {
         "P__LOGGING__LEVEL": "DEBUG",
         "P__FLOWS__EAGER_EDGE_VALIDATION": "False",
@@ -323,3 +323,17 @@ def test_a_switch_that_is_neither_on_nor_off_is_refused():
 def test_a_number_that_is_none_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="'store.lease_seconds' is 'long'. Set it to a number"):
         load_user_file(tmp_path, '[store]\nlease_seconds = "long"')
+
+
+def test_a_key_that_is_almost_a_setting_is_told(tmp_path):
+    with pytest.warns(UserWarning, match=r"the environment sets 'store\.enabld'.* Did you mean 'store\.enabled'\?"):
+        load(PREFECT__STORE__ENABLD="false")
+    with pytest.warns(UserWarning, match=r"config\.toml sets 'loging'.* Did you mean 'logging'\?"):
+        load_user_file(tmp_path, "[loging]\nlevel = 'DEBUG'")
+
+
+def test_keys_of_ones_own_are_welcome(tmp_path, recwarn):
+    settings = load_user_file(tmp_path, "[mine]\nlevel = 1\n[store]\nteam = 'a'\n[engine.limits]\ndatabase = 2")
+
+    assert (settings.mine.level, settings.store.team, settings.engine.limits.database) == (1, "a", 2)
+    assert not recwarn
