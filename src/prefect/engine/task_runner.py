@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from logging import DEBUG, INFO
 from operator import attrgetter
@@ -601,7 +602,7 @@ class TaskRunner(Runner):
         task, run_count = self.task, lookup("task_run_count", 1)
         if not retrying.should_retry(state, run_count, task.max_retries, task.retry_on):
             return state
-        start_time = utcnow() + retrying.delay_before(task.retry_delay, run_count)
+        start_time = utcnow() + self._delay(state, run_count)
         turn = lookup("task_loop_count")
         return Retrying(
             f"Retry {run_count} of {task.max_retries} after: {state.message}",
@@ -610,6 +611,12 @@ class TaskRunner(Runner):
             run_count=run_count,
             context=None if turn is None else {"tags": list(self.tags), "task_loop_count": turn},
         )
+
+    def _delay(self, state: State, run_count: int) -> timedelta:
+        try:
+            return retrying.delay_before(self.task.retry_delay, run_count)
+        except Exception as error:
+            raise error from (state.result if isinstance(state.result, BaseException) else None)
 
     @step
     def check_task_is_looping(self, state: State, inputs: Mapping[str, Any]) -> State:

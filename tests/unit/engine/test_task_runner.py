@@ -258,11 +258,12 @@ def test_delays_may_be_a_list_or_a_function():
         assert run(each, second).start_time > datetime.now(UTC) + 1.9 * HOUR
 
 
-def test_a_delay_function_that_fails_fails_the_task():
-    state = run(raises(ValueError()).copy(max_retries=2, retry_delay=lambda run_count: "soon"))
+def test_a_delay_function_that_fails_fails_the_task_and_the_error_of_the_task_is_not_lost():
+    state = run(raises(ValueError("its own")).copy(max_retries=2, retry_delay=lambda run_count: "soon"))
 
     assert type(state) is Failed
     assert isinstance(state.result, TypeError)
+    assert repr(state.result.__cause__) == "ValueError('its own')"
 
 
 def test_only_some_errors_are_retried():
