@@ -147,11 +147,11 @@ def test_a_constant_is_there_from_the_beginning(recorded):
     assert (constant.state, constant.attempts) == ("Success", 0)
 
 
-@given(data=st.data())
+@given(part=st.floats(0, 1))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_summed_up_is_what_each_child_tells(recorded, killed, data):
+def test_whatever_is_summed_up_is_what_each_child_tells(recorded, killed, part):
     whole = recorded(flow_of(20))
-    reading = killed(whole, data.draw(st.integers(1, whole.run.last_seq)))
+    reading = killed(whole, 1 + round(part * (whole.run.last_seq - 1)))  # how many numbers a run has, depends on luck
 
     for summary in reading.summaries():
         if summary.task.width is not None:
