@@ -56,6 +56,12 @@ def killed(store: Store) -> Callable[[RunReading, int], RunReading]:
     return killed
 
 
+@pytest.fixture
+def killed_at(killed: Callable[[RunReading, int], RunReading]) -> Callable[[RunReading, float], RunReading]:
+    """The same after a part of its numbers, 0 to 1. How many numbers a run has, depends on luck."""
+    return lambda reading, part: killed(reading, 1 + round(part * (reading.run.last_seq - 1)))
+
+
 def prefix(reading: RunReading, seq: int) -> Batch:
     """The beginning of a run as another run, whose owner is dead."""
     run = replace(
