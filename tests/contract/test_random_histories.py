@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -12,6 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import prefect
+from prefect import Flow, task
+from prefect.engine.signals import RETRY
 from prefect.engine.state import Mapped, State
 from prefect.executors import Executor, LocalDaskExecutor, LocalExecutor
 from prefect.store import history
@@ -103,6 +108,29 @@ def test_the_history_says_what_happened(executor: Executor, drawing: list[Node])
         reading = RunReading(store, run)
         for task, state in states.items():
             told(reading, flow.slugs[task], state)
+
+
+def test_children_whose_retries_come_due_in_another_order_keep_their_values(executor: Executor) -> None:
+    """They come due while something else is at work, so that they and those behind them run together."""
+    count, order = 44, [40, 42, 41, 43]
+
+    @task
+    def flaky(x: int) -> int:
+        if x in order and prefect.context.task_run_count == 1:
+            raise RETRY(start_time=datetime.now(UTC) + timedelta(seconds=0.1 + order.index(x) / 1000))
+        return x
+
+    with Flow("late") as flow:
+        numbers = flaky.map(list(range(count)))
+        tens = task(lambda x: x * 10, name="tens").map(numbers)
+        task(lambda: time.sleep(0.3), name="busy")()
+    store = Brittle()
+    with recorded(store, "group"):
+        state = flow.run(executor=executor)
+        reading = RunReading(store, store.runs()[0])
+        told(reading, "flaky-1", state.result[numbers])
+        told(reading, "tens-1", state.result[tens])
+    assert state.result[tens].result == [x * 10 for x in range(count)]
 
 
 @some

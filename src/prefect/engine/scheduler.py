@@ -51,7 +51,10 @@ class Draw(NamedTuple):
 
 
 class RunChildren(NamedTuple):
-    """Run these children of a mapped task, and with each those of the same index in the mapped tasks of its lane."""
+    """Run these children of a mapped task, and with each those of the same index in the mapped tasks of its lane.
+
+    The indices grow, whatever order the children became ready in.
+    """
 
     node: int
     indices: tuple[int, ...] | range
@@ -295,7 +298,7 @@ class Scheduler:
         if late and late[0] in children.alone:
             return (late.popleft(),)
         if late:
-            return tuple(iter_late(children, limit))
+            return tuple(sorted(iter_late(children, limit)))
         if children.fresh and self._lanes_empty(node):
             start, children.cursor = children.cursor, min(children.cursor + limit, end)
             return range(start, children.cursor)

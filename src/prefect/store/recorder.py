@@ -185,7 +185,7 @@ class Recorder:
         ]
         with self._changed:
             self._at_work.pop((number, indices[0]), None)
-            if all(plain):
+            if all(plain) and stretches.grows(indices):
                 self._stretch(number, indices, states, began, ended)
             else:
                 self._mixed(number, plain, indices, states, began, ended)
@@ -217,7 +217,7 @@ class Recorder:
         began: Sequence[Seconds],
         ended: Sequence[Seconds],
     ) -> None:
-        chosen = [position for position, yes in enumerate(plain) if yes]
+        chosen = sorted((position for position, yes in enumerate(plain) if yes), key=indices.__getitem__)
         if chosen:
             parts = (indices, states, began, ended)
             self._stretch(number, *(tuple(part[each] for each in chosen) for part in parts))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
-from operator import sub
+from operator import lt, sub
 from typing import Any
 
 from prefect.store.records import Stretch, micros
@@ -39,8 +39,13 @@ def pack(
         starts: when each began, in seconds since 1970.
         ends: when each ended.
         values: their values, packed.
+
+    Raises:
+        ValueError: the indices do not grow; a stretch would tell of other children.
     """
     first, last, count = indices[0], indices[-1], len(indices)
+    if not grows(indices):
+        raise ValueError(f"The indices of a stretch have to grow: {list(indices)}")
     gapless = last - first + 1 == count
     return Stretch(
         seq,
@@ -54,6 +59,11 @@ def pack(
         squeezed(array("d", starts) + array("d", ends)),
         values,
     )
+
+
+def grows(indices: Sequence[int]) -> bool:
+    """Is each index larger than the one before it?"""
+    return type(indices) is range or all(map(lt, indices, indices[1:]))
 
 
 def indices_of(stretch: Stretch) -> range | array[int]:

@@ -241,6 +241,23 @@ def test_if_all_given_children_are_over_the_map_is_too() -> None:
 # --- any plan, any order of events ------------------------------------------------------------------------------------
 
 kinds = st.sampled_from(["", "", "mapped", "mapped", "mapped flattened", "flattened"])
+
+
+def test_children_that_became_ready_in_any_order_come_in_the_order_of_their_indices() -> None:
+    """0 ─▶ 1 mapped, whose children wait for times"""
+    scheduler = Scheduler(planned((0, 1, "mapped"), tasks=2), {})
+    ready(scheduler)
+    scheduler.ended(0, Success())
+    assert ready(scheduler) == [OpenMap(1)]
+    due = {0: 3, 1: 1, 2: 2, 3: 0}
+    times = [Retrying(start_time=NOW + timedelta(seconds=due[index])) for index in range(4)]
+
+    scheduler.opened(1, Mapped(), list(times))
+
+    assert scheduler.next(NOW - timedelta(hours=1)) is None
+    assert scheduler.next(LATER, {1: 10}) == RunChildren(1, (0, 1, 2, 3))
+
+
 outcomes = st.sampled_from(["done"] * 6 + ["failed", "retry now", "retry later", "paused"])
 
 

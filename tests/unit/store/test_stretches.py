@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,3 +57,9 @@ def test_a_thousand_children_take_a_few_bytes_each() -> None:
     stretch = stretches.pack(1, 0, [*range(500), *range(501, 1001)], starts, ends, b"")
 
     assert len(stretch.times) + len(stretch.indices) < 10_000
+
+
+@given(st.permutations(range(4)).filter(lambda order: order != sorted(order)))
+def test_children_in_another_order_are_refused_as_they_would_get_the_values_of_others(order: list[int]) -> None:
+    with pytest.raises(ValueError, match="have to grow"):
+        stretches.pack(7, 2, order, [0.0] * 4, [0.0] * 4, b"")
