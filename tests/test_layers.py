@@ -22,7 +22,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
         "ground",
         "exceptions utilities utilities.anatomy utilities.code utilities.collections utilities.datetimes "
         "utilities.documents utilities.edges utilities.files utilities.hashing utilities.importing "
-        "utilities.lazy utilities.pickling utilities.serialization utilities.terminal utilities.version",
+        "utilities.lazy utilities.pickling utilities.serialization utilities.terminal utilities.texts "
+        "utilities.version",
     ),
     (
         "settings",

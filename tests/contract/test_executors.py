@@ -334,6 +334,71 @@ def test_state_handlers_see_every_change(executor: Executor, tmp_path: Path) -> 
     ]
 
 
+def test_state_handlers_hear_last_what_is_recorded(executor: Executor, tmp_path: Path) -> None:
+    """Also of a value that cannot travel, which is a failure where it would have to."""
+    seen = tmp_path / "seen"
+
+    def note(obj: Task, old: State, new: State) -> None:
+        with seen.open("a") as file:
+            file.write(f"{type(new).__name__}\n")
+
+    lock = task(lambda: threading.Lock(), name="lock", state_handlers=[note], max_retries=1, retry_delay=0.001)
+    with Flow("f") as flow:
+        made = lock()
+
+    state = flow.run(executor=executor).result[made]
+
+    heard = ["Running", "Failed", "Retrying", "Running", "Failed"] if state.is_failed() else ["Running", "Success"]
+    assert executor.distant == state.is_failed()
+    assert seen.read_text().split() == heard
+
+
+class Detached:
+    """An object that cannot say what it is, as one whose database session is closed."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("the session is closed")
+
+
+def raises_what_has_no_repr(x: int) -> None:
+    raise ValueError(Detached())
+
+
+def exits_with_what_has_no_repr(x: int) -> None:
+    raise SystemExit(Detached())
+
+
+def raises_what_cannot_travel_and_has_no_repr(x: int) -> None:
+    raise ValueError(Detached(), threading.Lock())
+
+
+def raises_as_a_closed_generator(x: int) -> None:
+    raise GeneratorExit
+
+
+@pytest.mark.parametrize(
+    "raises",
+    [
+        raises_what_has_no_repr,
+        exits_with_what_has_no_repr,
+        raises_what_cannot_travel_and_has_no_repr,
+        raises_as_a_closed_generator,
+    ],
+)
+def test_whatever_a_task_raises_is_its_own_end_only(executor: Executor, raises: Callable[[int], None]) -> None:
+    bad, good = task(raises, name="bad"), task(lambda x: x, name="good")
+    with Flow("f") as flow:
+        single, children = bad(1), bad.map([1, 2])
+        neighbour, neighbours = good(1), good.map([1, 2])
+
+    state = flow.run(executor=executor)
+
+    assert type(state) is Failed
+    assert type(state.result[single]) is Failed
+    assert [type(child) for child in state.result[children].map_states] == [Failed, Failed]
+    assert (state.result[neighbour].result, state.result[neighbours].result) == (1, [1, 2])
+
+
 def test_ctrl_c_in_a_task_ends_the_run(executor: Executor) -> None:
     def interrupts(x: int) -> None:
         raise KeyboardInterrupt

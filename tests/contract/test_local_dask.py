@@ -213,6 +213,39 @@ def spin() -> None:
         pass
 
 
+def test_a_timeout_that_threads_cannot_keep_is_logged_once_for_each_task(caplog: pytest.LogCaptureFixture) -> None:
+    with Flow("f") as flow:
+        task(lambda x: x, name="quick", timeout=5).map(list(range(20)))
+        task(later, name="coroutine", timeout=5)()
+
+    assert flow.run(executor=LocalDaskExecutor("threads", num_workers=2)).is_successful()
+
+    assert [line for line in caplog.messages if "cannot be kept" in line] == [
+        "Task 'quick': its timeout of 5 s cannot be kept on LocalDaskExecutor, where nothing stops what has begun."
+    ]
+
+
+async def later() -> None:
+    """Ends at its next `await`."""
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_a_timeout_that_is_kept_is_not_worth_a_word(scheduler: str, caplog: pytest.LogCaptureFixture) -> None:
+    flow = Flow("f", tasks=[task(lambda: 1, name="quick", timeout=5)])
+
+    assert flow.run(executor=LocalDaskExecutor(scheduler, num_workers=1)).is_successful()
+
+    assert "cannot be kept" not in caplog.text
+
+
+def test_outside_the_main_thread_no_timeout_is_kept_at_all(caplog: pytest.LogCaptureFixture) -> None:
+    flow = Flow("f", tasks=[task(lambda: 1, name="quick", timeout=5)])
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(flow.run, executor=LocalDaskExecutor("sync")).result().is_successful()
+
+    assert "Task 'quick': its timeout of 5 s cannot be kept outside the main thread" in caplog.text
+
+
 @pytest.mark.slow
 def test_a_timeout_stops_a_process() -> None:
     executor = LocalDaskExecutor("processes", num_workers=1)

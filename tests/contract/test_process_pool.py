@@ -492,7 +492,7 @@ def test_a_shared_value_inside_an_argument_is_refused(processes: ProcessPool) ->
 
 # --- frames -----------------------------------------------------------------------------------------------------------
 
-frames = st.builds(Frame, st.integers(0, 8), st.integers(0, 2**64 - 1), st.binary(max_size=50))
+frames = st.builds(Frame, st.integers(0, 9), st.integers(0, 2**64 - 1), st.binary(max_size=50))
 
 
 @given(st.lists(frames), st.integers(1, 60))
@@ -505,7 +505,6 @@ def test_frames_come_out_whole_however_they_are_cut(said: list[Frame], size: int
         heard += inbox
 
     assert heard == said
-    assert inbox.coming() is None
 
 
 def test_a_frame_larger_than_the_pipe_is_read_in_pieces() -> None:

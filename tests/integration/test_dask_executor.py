@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -534,3 +535,149 @@ def test_a_flow_with_a_map_runs_on_a_cluster():
 
     assert state.is_successful()
     assert state.result[total].result == 2450
+
+
+# --- Ctrl-C and what workers start ------------------------------------------------------------------------------------
+
+
+def test_a_cluster_that_is_being_made_when_ctrl_c_comes_is_closed():
+    closed = threading.Event()
+
+    class Cluster:
+        def __init__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+        def close(self) -> None:
+            closed.set()
+
+    with pytest.raises(KeyboardInterrupt), DaskExecutor(cluster_class=Cluster).start():
+        pass
+
+    assert closed.is_set()
+
+
+def test_ctrl_c_at_the_terminal_is_not_for_the_workers_but_for_what_they_start(processes):
+    def facts() -> tuple[bool, bool]:
+        return os.getpgid(0) == os.getpid(), signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    assert processes.wait(processes.submit(facts)) == (True, False)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_what_threads_of_this_process_start_hears_ctrl_c(threads):
+    def deaf() -> bool:
+        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    assert threads.wait(threads.submit(deaf)) is False
+    assert os.getpgid(0) != os.getpid() or os.getpid() == os.getsid(0)
+
+
+def start_sleep() -> tuple[int, int]:
+    return os.getpid(), subprocess.Popen(["sleep", "600"]).pid
+
+
+def is_over(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.slow
+def test_what_a_task_has_started_ends_with_its_worker_even_if_that_is_killed():
+    executor = DaskExecutor(cluster_kwargs={**PROCESSES, "n_workers": 1})
+    with executor.start():
+        worker, first = executor.wait(executor.submit(start_sleep))
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: is_over(first))
+        _, second = executor.wait(executor.submit(start_sleep))
+        assert not is_over(second)
+
+    until(lambda: is_over(second))
+
+
+KILLED = """
+    import dask, os, sys, time
+    from prefect.executors import DaskExecutor
+
+    if __name__ == "__main__":
+        executor = DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None})
+        with dask.config.set({"temporary-directory": sys.argv[1]}), executor.start():
+            import subprocess
+            print(executor.wait(executor.submit(lambda: subprocess.Popen(["sleep", "600"]).pid)), flush=True)
+            time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_leaves_no_process_and_no_file(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = script(tmp_path, KILLED, str(scratch))
+    assert process.stdout is not None
+    sleep = int(process.stdout.readline())
+    assert list(scratch.iterdir())
+
+    process.kill()
+    process.wait()
+
+    until(lambda: is_over(sleep) and not list(scratch.iterdir()))
+
+
+INTERRUPTED = """
+    from prefect import Flow, task
+    from prefect.executors import DaskExecutor
+
+    if __name__ == "__main__":
+        flow = Flow("f", tasks=[task(lambda: 1, name="never")])
+        print("starting", flush=True)
+        state = flow.run(executor=DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None}))
+        print(type(state).__name__)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_ctrl_c_while_the_cluster_starts_ends_the_run_without_a_word_of_dask(tmp_path, seconds):
+    process = script(tmp_path, INTERRUPTED)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+
+    out, errors = process.communicate(timeout=60)
+
+    assert out.split("\n")[-2:] == ["Cancelled", ""]
+    assert errors == ""
+
+
+UNGUARDED = """
+    from prefect import Flow, task
+    from prefect.executors import DaskExecutor
+
+    flow = Flow("f", tasks=[task(lambda: 1, name="never")])
+    state = flow.run(executor=DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None}))
+    print(state.result)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
+    process = script(tmp_path, UNGUARDED)
+
+    out, errors = process.communicate(timeout=120)
+
+    advice = 'put `flow.run()` below `if __name__ == "__main__":`'
+    assert "could not be started" in out.split("\n")[-2]
+    assert advice in out.split("\n")[-2]
+    [line] = errors.splitlines()
+    assert "A Dask worker was about to run the flow itself" in line
+    assert advice in line
+
+
+def script(directory: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
+    """Run a program in a process group of its own."""
+    file = directory / "script.py"
+    file.write_text(textwrap.dedent(text))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, str(file), *arguments], text=True, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]

@@ -24,9 +24,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefect.exceptions import TaskTimeoutSignal
 from prefect.executors import LocalDaskExecutor
 from prefect.executors.base import Lost
 from prefect.executors.processes import ProcessPool
+from prefect.executors.stopping import says_its_limits, under_limit
 
 GRACE = 0.15
 
@@ -311,6 +313,47 @@ def test_a_timeout_ends_with_its_call(pool: ProcessPool) -> None:
         return os.getpid()
 
     assert outcome(pool, nap) == first
+
+
+@says_its_limits
+def work_in_parts() -> Iterator[bytes]:
+    """Only the parts have a limit."""
+    time.sleep(1)
+    for _ in range(3):
+        with under_limit():
+            time.sleep(0.3)
+    yield bytes(1_000_000)
+
+
+def test_the_parts_of_a_call_have_a_limit_each(pool: ProcessPool) -> None:
+    assert outcome(pool, work_in_parts, timeout=0.6) == [bytes(1_000_000)]
+
+
+def test_what_was_over_in_time_counts_even_if_the_driver_hears_of_it_late(pool: ProcessPool) -> None:
+    """the value is larger than the pipe, so the worker waits for the driver"""
+    call = pool.submit(work_in_parts, timeout=0.6)
+    pool.advance(1.5)
+    time.sleep(1.5)
+
+    assert pool.result(call) == [bytes(1_000_000)]
+
+
+def leave_at_the_alarm(path: Path) -> None:
+    """What a task does whose time is over: its child does not hear of that."""
+    path.write_text(f"{os.getpid()} {subprocess.Popen(['sleep', '1000']).pid}")
+    raise TaskTimeoutSignal
+
+
+def test_a_worker_whose_call_was_cut_short_is_replaced_along_with_what_the_call_has_started(
+    pool: ProcessPool, tmp_path: Path
+) -> None:
+    with pytest.raises(TaskTimeoutSignal):
+        outcome(pool, leave_at_the_alarm, tmp_path / "pids", timeout=60)
+
+    worker, child = map(int, (tmp_path / "pids").read_text().split())
+    assert gone(child)
+    assert gone(worker)
+    assert outcome(pool, os.getpid) != worker
 
 
 def test_the_time_of_a_call_does_not_begin_before_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

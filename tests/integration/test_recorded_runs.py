@@ -458,6 +458,7 @@ def test_who_lost_a_run_writes_no_more_about_it_and_stops(history, caplog):
 
     assert calls == ["first"]
     assert state.is_failed()
+    assert state.message.startswith("The history failed: ")
     assert isinstance(state.result, dict)
     assert RunTakenOver.__name__ in caplog.text or "took over" in caplog.text
     [run] = history.runs()

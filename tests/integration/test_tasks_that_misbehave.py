@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+import prefect
 from prefect import Flow, task
+from prefect.engine.signals import LOOP
 from prefect.engine.state import Crashed, Failed, State, Success, TimedOut
 from prefect.executors import DaskExecutor, Executor, LocalDaskExecutor
 from prefect.utilities.configuration import set_temporary_config
@@ -166,6 +168,48 @@ def test_what_a_task_has_started_ends_with_it(tmp_path: Path) -> None:
     while Path(f"/proc/{note.read_text()}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_handlers_hear_only_what_is_recorded(executor: Executor, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+
+    def swallows_the_first() -> None:
+        try:
+            time.sleep(600)
+        except BaseException:
+            time.sleep(600)
+
+    def hear(task: Any, old: State, new: State) -> None:
+        with notes.open("a") as file:
+            print(type(old).__name__, type(new).__name__, file=file)
+
+    with Flow("flow") as flow:
+        bad = task(swallows_the_first, timeout=0.1, state_handlers=[hear])()
+
+    assert type(flow.run(executor=executor).result[bad]) is TimedOut
+    assert notes.read_text().splitlines() == ["Pending Running", "Running TimedOut"]
+
+
+def test_a_timeout_is_for_each_run_alone(executor: Executor) -> None:
+    """longer than the timeout and the grace: all turns of a loop together, and a slow handler"""
+
+    def loops() -> int:
+        turn: int = prefect.context.get("task_loop_count", 1)
+        time.sleep(0.3)
+        if turn < 7:
+            raise LOOP(result=turn)
+        return turn
+
+    def dawdle(task: Any, old: State, new: State) -> None:
+        time.sleep(2.1 if new.is_running() else 0)
+
+    with Flow("flow") as flow:
+        looped = task(loops, timeout=1)()
+        handled = task(lambda: 1, name="handled", timeout=1, state_handlers=[dawdle])()
+
+    result = flow.run(executor=executor).result
+
+    assert (result[looped].result, result[handled].result) == (7, 1)
 
 
 def test_a_child_that_hangs_leaves_its_siblings_alone() -> None:

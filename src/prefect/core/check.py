@@ -7,6 +7,7 @@
 | `changes itself` | a `run` that sets attributes of its task: the next run may be in another process |
 | `changes globals` | a `run` that sets variables of its module |
 | `timeout` | a timeout that the executor cannot keep by stopping the work |
+| `generator` | a `run` that yields: what does not reach it, and who cannot read it |
 | `shared location` | a mapped task whose children all store their values in one place |
 
 Functions are read as bytecode, so lambdas and code without a source are read as well.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from inspect import isgeneratorfunction
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -24,7 +26,7 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine.result.base import Result, keys
 from prefect.executors.base import Executor
-from prefect.executors.local import LocalExecutor
+from prefect.tasks.core.collections import puts_together
 from prefect.utilities.anatomy import Step, written
 from prefect.utilities.pickling import Trail, heavy_parts, obstacles, source_of
 
@@ -33,7 +35,7 @@ CHILD_KEYS = frozenset({"map_index", "task_full_name", "task_run_id", "task_run_
 """What a template can ask for to tell children apart, besides what they are mapped over."""
 
 Kind: TypeAlias = Literal[
-    "cannot travel", "large data", "changes itself", "changes globals", "timeout", "shared location"
+    "cannot travel", "large data", "changes itself", "changes globals", "timeout", "generator", "shared location"
 ]
 
 
@@ -84,7 +86,10 @@ def look_at(task: Task, graph: Graph, executor: Executor) -> Found:
     if task.auto_generated:
         return
     yield from statefulness(task)
-    yield from timeouts(task, executor)
+    if isgeneratorfunction(task.run):
+        yield from generators(task, graph, executor)
+    else:
+        yield from timeouts(task, executor)
     yield from locations(task, graph)
 
 
@@ -92,11 +97,28 @@ def look_at(task: Task, graph: Graph, executor: Executor) -> Found:
 
 
 def what_travels(task: Task, graph: Graph) -> Found:
-    """What goes along with a task: its attributes, its code and the constants that feed it."""
+    """What goes along with a task: its attributes, its code and the constants that feed it, alone or in collections."""
+    if puts_together(task):
+        return
     yield from luggage(Trail(task), task.name, "pass it as an input, or load it in the task")
-    for key, value in graph.constants.get(task, {}).items():
+    for key, value in (*graph.constants.get(task, {}).items(), *collections_for(task, graph)):
         start = Trail(value, (Step("argument", key),), (task,))
         yield from luggage(start, task.name, "load it in a task, and pass on what that returns")
+
+
+def collections_for(task: Task, graph: Graph) -> Iterator[tuple[str, Any]]:
+    """The arguments of a task that are collections of constants; None stands for what is not known before a run."""
+    for edge in graph.incoming(task):
+        if edge.key is not None and puts_together(edge.upstream_task):
+            yield edge.key, put_together(edge.upstream_task, graph)
+
+
+def put_together(task: Task, graph: Graph) -> Any:
+    inputs: dict[str, Any] = {edge.key: None for edge in graph.incoming(task) if edge.key is not None}
+    try:
+        return task.run(**inputs | graph.constants.get(task, {}) | dict(collections_for(task, graph)))
+    except Exception:  # of a set of what is not hashable, for example: it fails in a run as well
+        return None
 
 
 def luggage(start: Trail, name: str, remedy: str) -> Found:
@@ -248,14 +270,28 @@ def timeouts(task: Task, executor: Executor) -> Found:
 def what_a_timeout_does(task: Task, executor: Executor) -> str:
     name = type(executor).__name__
     if task._run_signature.coroutine:
-        return f"ends the coroutine at its next `await`; on {name}, what blocks before that goes on"
+        blocks = "is interrupted on the main thread only" if executor.inline else "goes on"
+        return f"ends the coroutine at its next `await`; on {name}, what blocks before that {blocks}"
     remedy = "give the calls in it timeouts of their own, or run it on an executor that works in processes"
-    if isinstance(executor, LocalExecutor):
+    if executor.inline:
         return (
             f"is kept by {name} on the main thread only, with an alarm that ends Python code "
             f"but not a call into C code that is stuck; {remedy}"
         )
     return f"may not end the work on {name}, which cannot stop what has begun; {remedy}"
+
+
+def generators(task: Task, graph: Graph, executor: Executor) -> Found:
+    """What does not hold for a task whose code works only when somebody draws from it."""
+    advice = "return a list, or put the part that needs it into a task of its own"
+    for setting in ("timeout", "max_retries"):
+        if getattr(task, setting):
+            message = f"`run` is a generator, which works when a map draws from it: no {setting} reaches it; {advice}"
+            yield "generator", message, None
+    readers = [edge.downstream_task.name for edge in graph.edges_from(task) if edge.key and not edge.mapped]
+    if readers and executor.distant:
+        message = f"`run` is a generator, which cannot be sent to {min(readers)!r} in another process; return a list"
+        yield "generator", message, None
 
 
 def locations(task: Task, graph: Graph) -> Found:

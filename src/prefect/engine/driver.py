@@ -22,7 +22,7 @@ from prefect.engine.flow_runner import FlowRunner
 from prefect.engine.live_view import live_view
 from prefect.engine.reporting import NO_HISTORY, SILENT, History, Reporter
 from prefect.engine.state import Cancelled, Mapped, Paused, Pending, Resume, Scheduled, State
-from prefect.engine.termination import ends_on_sigterm
+from prefect.engine.termination import interruptible
 from prefect.exceptions import ParameterError, ScheduleError
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow, wait_until
@@ -81,7 +81,7 @@ def run_flow(
             "scheduled_start_time": start_time,
             **(context or {}),
         }
-        with ends_on_sigterm(), history.recording(flow, facts, given) as reporter:
+        with interruptible(), history.recording(flow, facts, given) as reporter:
             final = run_once(
                 flow,
                 runner_class,

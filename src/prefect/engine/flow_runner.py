@@ -22,7 +22,7 @@ from prefect.core.graph import Graph
 from prefect.core.task import Task
 from prefect.engine.plan import plan_of
 from prefect.engine.reporting import SILENT, Reporter
-from prefect.engine.run_pass import Pass
+from prefect.engine.run_pass import End, Pass, culprit
 from prefect.engine.runner import Runner, call_each, reraise_if_asked, step
 from prefect.engine.signals import ENDRUN, PrefectStateSignal
 from prefect.engine.state import (
@@ -42,6 +42,7 @@ from prefect.executors.base import Executor
 from prefect.utilities.context import ambient, isolated, lookup
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.importing import named_class
+from prefect.utilities.texts import repr_of
 
 
 class FlowRunnerInitializeResult(NamedTuple):
@@ -173,7 +174,7 @@ class FlowRunner(Runner):
         except Exception as error:
             reraise_if_asked(error)
             self.logger.exception("The run of %r failed outside its tasks", self.flow)
-            return Failed(f"Unexpected error while running {self.flow!r}: {error!r}", result=error)
+            return Failed(f"Unexpected error while running {self.flow!r}: {repr_of(error)}", result=error)
 
     def default_executor(self) -> Executor:
         """The executor of the flow, or else the configured one."""
@@ -255,14 +256,13 @@ class FlowRunner(Runner):
             continued=self.continued,
             settled=self.settled,
         )
-        with executor.start():
-            states, self.interrupted, broken = run.finish()
+        states, self.interrupted, broken = made(run, executor)
         everything = len(return_tasks) == len(states)
         wanted = states if everything else {task: state for task, state in states.items() if task in return_tasks}
         if broken is not None:
             reraise_if_asked(broken)
-            self.logger.error("The executor failed", exc_info=broken)
-            return Failed(f"The executor failed: {broken!r}", result=wanted)
+            self.logger.error("%s failed", culprit(broken), exc_info=broken)
+            return Failed(f"{culprit(broken)} failed: {repr_of(broken)}", result=wanted)
         if self.interrupted:
             return Cancelled("The run was interrupted.", result=wanted)
         references = expanded(states[task] for task in self.flow.reference_tasks())
@@ -288,6 +288,17 @@ class FlowRunner(Runner):
         new.result = return_states
         handler = getattr(self.flow, "terminal_state_handler", None)
         return with_result_of(new, handler(self.flow, new, set(key_states)) or new) if handler else new
+
+
+def made(run: Pass, executor: Executor) -> End:
+    """Make a pass; Ctrl-C while the executor starts or ends interrupts it, too."""
+    end: End | None = None
+    try:
+        with executor.start():
+            end = run.finish()
+    except KeyboardInterrupt:
+        end = run.interrupt() if end is None else end._replace(interrupted=True)
+    return end
 
 
 def with_result_of(old: State, new: State) -> State:

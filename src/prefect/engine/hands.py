@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
@@ -16,17 +16,18 @@ from uuid import uuid4
 from prefect.configuration import config
 from prefect.core.task import NO_TAGS, Task
 from prefect.engine import caching
+from prefect.engine.baggage import Baggage, Piece, of_context, of_inputs, of_task, what_stays
 from prefect.engine.jobs import ChildrenOutcome, run_children, run_task
 from prefect.engine.log_lines import LogLine
 from prefect.engine.mapping import Source, Whole, part_of
-from prefect.engine.parcels import Chunk, Parcel, Stage, Template, bare, run_lanes, run_single
+from prefect.engine.parcels import Chunk, Stage, Template, bare, run_lanes, run_single, unpacked
 from prefect.engine.reporting import Seconds
 from prefect.engine.state import Failed, State
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import PrefectException
 from prefect.executors.base import Executor
-from prefect.utilities.pickling import why_unpicklable
-from prefect.utilities.serialization import dumps, loads
+from prefect.utilities.serialization import dumps
+from prefect.utilities.texts import text_of
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
@@ -78,6 +79,10 @@ class CannotTravel(Exception):
     def __init__(self, state: State) -> None:
         super().__init__(state.message)
         self.state = state
+
+
+class CannotTravelTogether(Exception):
+    """Of some children at least one cannot be sent to where they would run."""
 
 
 class Hands(Protocol):
@@ -150,7 +155,10 @@ class Far:
 
     def task(self, runner: TaskRunner, facts: Facts, upstream: Mapping[Edge, State], given: State | None) -> Any:
         light = {self._light(edge): state for edge, state in upstream.items()}
-        job = packed(runner.task, (runner, self._facts_for(runner.task), facts, light, given))
+        context = self._facts_for(runner.task)
+        job = packed(
+            runner.task, (runner, context, facts, light, given), lambda: of_run(runner, upstream, context, facts)
+        )
         return self.executor.submit(run_single, job, extra_context=about(runner.task))
 
     # --- children ----------------------------------------------------------------------------------------------------
@@ -160,16 +168,25 @@ class Far:
     ) -> Any:
         first = tasks[0].runner.task
         key, template = self._template(tuple(lane), tasks)
-        chunk = packed(first, Chunk(indices, [self._parts(each, indices) for each in tasks], given))
+        chunk = self._packed_chunk(tasks, Chunk(indices, [self._parts(each, indices) for each in tasks], given))
         return self.executor.submit(
             run_lanes, key, len(indices), template, chunk, extra_context=about(first, indices[0])
         )
+
+    def _packed_chunk(self, tasks: Sequence[MappedTask], chunk: Chunk) -> bytes:
+        try:
+            return dumps(chunk)
+        except Exception as error:
+            if len(chunk.indices) > 1:
+                raise CannotTravelTogether from error
+        return packed(tasks[0].runner.task, chunk, lambda: of_child(tasks, chunk.indices[0]))
 
     def _template(self, lane: tuple[int, ...], tasks: Sequence[MappedTask]) -> tuple[str, Any]:
         if lane not in self._templates:
             stages = [self._stage(each) for each in tasks]
             first = tasks[0].runner.task
-            data = packed(first, Template(stages, self._facts_for(*(each.runner.task for each in tasks))))
+            context = self._facts_for(*(each.runner.task for each in tasks))
+            data = packed(first, Template(stages, context), lambda: of_lane(tasks, context))
             self._templates[lane] = uuid4().hex, self.executor.share(data)
         return self._templates[lane]
 
@@ -209,7 +226,7 @@ class Far:
         return facts
 
     def outcome(self, value: Any) -> Outcome:
-        parcels: list[Parcel] = [loads(each) for each in ([value] if isinstance(value, bytes) else value)]
+        parcels = unpacked([value] if isinstance(value, bytes) else value)
         return Outcome(
             lanes=[each.states for each in parcels],
             seconds=parcels[-1].seconds if parcels else 0.0,
@@ -218,14 +235,52 @@ class Far:
         )
 
 
+# --- what goes along --------------------------------------------------------------------------------------------------
+
+
+def of_run(
+    runner: TaskRunner, upstream: Mapping[Edge, State], context: Mapping[str, Any], facts: Facts
+) -> Iterator[Piece]:
+    """What a task that is not mapped takes along."""
+    yield from of_task(runner)
+    yield from of_inputs(runner.task, upstream.items())
+    yield from of_context({**context, **(facts or {})})
+
+
+def of_lane(tasks: Sequence[MappedTask], context: Mapping[str, Any]) -> Iterator[Piece]:
+    """What all children of a lane take along."""
+    for each in tasks:
+        yield from of_task(each.runner)
+        wholes = [(edge, source[0]) for edge, source in each.sources if isinstance(source, Whole)]
+        yield from of_inputs(each.runner.task, wholes)
+        yield from of_context({**context, **(each.facts or {})})
+
+
+def of_child(tasks: Sequence[MappedTask], index: int) -> Iterator[Piece]:
+    """What the children with one index take along."""
+    for each in tasks:
+        if index < each.width:
+            sources = zip(each.sources, each.origins, strict=True)
+            own = [(edge, source[index]) for (edge, source), origin in sources if origin is None]
+            yield from of_inputs(each.runner.task, own, index)
+
+
+# --- packing ----------------------------------------------------------------------------------------------------------
+
+
 def columns(times: Sequence[Sequence[Seconds]]) -> list[tuple[Sequence[Seconds], Sequence[Seconds]]]:
     """When the children of each stage began and ended, from when each lane began and its stages ended."""
     edges = list(zip(*times, strict=True)) if all(times) else []
     return list(pairwise(edges))
 
 
-def packed(task: Task, what: Any) -> bytes:
+def packed(task: Task, what: Any, baggage: Baggage) -> bytes:
     """The bytes of something that goes to a worker.
+
+    Args:
+        task: who goes there.
+        what: is packed.
+        baggage: names the pieces of it.
 
     Raises:
         CannotTravel: it cannot be pickled; the state of the task says where the culprit is.
@@ -233,9 +288,5 @@ def packed(task: Task, what: Any) -> bytes:
     try:
         return dumps(what)
     except Exception as error:
-        reason = why_unpicklable(task, task.name) or why_unpicklable(what, "inputs") or str(error)
-        message = (
-            f"{task!r} cannot be sent to a worker: {reason}. Make it inside `run`, or use a resource manager; "
-            "`flow.check()` finds such things before a run."
-        )
+        message = f"{task!r} cannot be sent to a worker: {what_stays(baggage()) or text_of(error)}."
         raise CannotTravel(Failed(message, result=PrefectException(message))) from error

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from prefect.engine.progress import MapProgress, Snapshot
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MOST_BARS = 8
-SHORTEST_BAR = 5
-WIDE, MEDIUM = 70, 45  # columns; where there is little room, the bar and the counts matter most
+LONG_BAR, SHORTEST_BAR = 12, 5  # columns; where there is little room, the bar and the counts matter most
 GAP = "  "
 NOT_YET = "grey37"
 WORDS: dict[type[State], str] = {
@@ -72,7 +71,7 @@ class Picture:
 
     def farewell(self, snapshot: Snapshot) -> str:
         """One line about a run that is over."""
-        line = self._counts(snapshot)
+        line = joined(text(self.name, "bold"), self._counts(snapshot))
         done, failed = sum(each.done for each in snapshot.maps), sum(each.failed for each in snapshot.maps)
         if done:
             line.append(f"; {done:,} mapped runs")
@@ -92,36 +91,54 @@ class Picture:
     # --- the first line ----------------------------------------------------------------------------------------------
 
     def _headline(self, snapshot: Snapshot, room: int) -> Text:
-        counts, elapsed = self._counts(snapshot), GAP + clock(self._elapsed())
-        counts.truncate(max(1, room - len(elapsed)), overflow="ellipsis", pad=True)
-        return counts.append(elapsed)
+        """The name and as many counts as there is room for; what is over matters more than what waits."""
+        elapsed = GAP + clock(self._elapsed())
+        left = max(1, room - len(elapsed))
+        counts = self._counts(snapshot)
+        spare = left - joined(text(""), counts).cell_len
+        [name] = aligned([text(self.name, "bold")], max(1, room // 3, spare))
+        while len(counts) > 1 and joined(name, counts).cell_len > left:
+            counts.pop(0)
+        line = joined(name, counts)
+        line.truncate(left, overflow="ellipsis", pad=True)
+        return line.append(elapsed)
 
-    def _counts(self, snapshot: Snapshot) -> Text:
+    def _counts(self, snapshot: Snapshot) -> list[Text]:
         found = snapshot.all_tasks
-        counts = [text(f"{found[kind]:,} {word}", kind.color) for kind, word in WORDS.items() if found[kind]]
-        return text("").append(self.name, "bold").append(GAP).append_text(text(", ").join(counts))
+        return [text(f"{found[kind]:,} {word}", kind.color) for kind, word in WORDS.items() if found[kind]]
 
     # --- the bars ----------------------------------------------------------------------------------------------------
 
     def _bars(self, maps: Sequence[MapProgress], room: int) -> list[Text]:
         """One line for each map, with what there is room for; the parts stand below each other."""
+        if not maps:
+            return []
         names = aligned([text(each.name) for each in maps], room // 3)
-        facts = [aligned(each, room, "right") for each in zip(*(self._facts(each, room) for each in maps), strict=True)]
-        columns = [names, *(each for each in facts if each[0].cell_len)]
-        left = room - sum(len(GAP) + each[0].cell_len for each in columns if each)
-        if left >= SHORTEST_BAR:
-            columns.insert(1, [bar(each, left, self.sign) for each in maps])
+        for least, facts in self._facts(maps, room):
+            columns = [names, *(each for each in facts if each[0].cell_len)]
+            left = room - sum(len(GAP) + each[0].cell_len for each in columns)
+            if left >= least:
+                columns.insert(1, [bar(each, left, self.sign) for each in maps])
+                break
         return [text(GAP).join(line) for line in zip(*columns, strict=True)]
 
-    def _facts(self, each: MapProgress, room: int) -> list[Text]:
-        """What stands behind the bar."""
-        speed = self.speeds.setdefault(each.number, Speed()).per_second(each.done, time.monotonic())
-        facts = [text(f"{each.done:,}/{each.total:,}"), notes(each)]
-        if room >= WIDE:
-            facts.append(text(rate(speed)))
-        if room >= MEDIUM:
-            facts.append(text(f"{clock((each.total - each.done) / speed)} left" if speed else ""))
-        return facts
+    def _facts(self, maps: Sequence[MapProgress], room: int) -> Iterator[tuple[int, list[list[Text]]]]:
+        """What stands behind the bars, less and less of it; and how long a bar it has to leave room for."""
+        now = time.monotonic()
+        speeds = [self.speeds.setdefault(each.number, Speed()).per_second(each.done, now) for each in maps]
+        columns = (
+            [text(f"{each.done:,}/{each.total:,}") for each in maps],
+            [notes(each, "failed", "retrying") for each in maps],
+            [notes(each, "failed") for each in maps],
+            [text(rate(speed)) for speed in speeds],
+            [text(time_left(each, speed)) for each, speed in zip(maps, speeds, strict=True)],
+        )
+        counts, both, failures, rates, times = (aligned(each, room, "right") for each in columns)
+        yield LONG_BAR, [counts, both, rates, times]
+        yield LONG_BAR, [counts, both, times]
+        yield SHORTEST_BAR, [counts, both]
+        yield SHORTEST_BAR, [counts, failures]
+        yield SHORTEST_BAR, [counts]
 
 
 def bar(each: MapProgress, width: int, sign: str) -> Text:
@@ -129,10 +146,14 @@ def bar(each: MapProgress, width: int, sign: str) -> Text:
     return text(sign * done, Success.color).append(sign * (width - done), NOT_YET)
 
 
-def notes(each: MapProgress) -> Text:
+def notes(each: MapProgress, *words: str) -> Text:
     """What is unusual about a map."""
-    found = [(each.failed, "failed", Failed.color), (each.later, "retrying", Retrying.color)]
-    return text(", ").join(text(f"{count:,} {word}", color) for count, word, color in found if count)
+    found = {"failed": (each.failed, Failed.color), "retrying": (each.later, Retrying.color)}
+    return text(", ").join(text(f"{found[word][0]:,} {word}", found[word][1]) for word in words if found[word][0])
+
+
+def time_left(each: MapProgress, speed: float | None) -> str:
+    return f"{clock((each.total - each.done) / speed)} left" if speed else ""
 
 
 def rate(speed: float | None) -> str:
@@ -174,6 +195,11 @@ def text(content: str, style: str = "") -> Text:
     from rich.text import Text
 
     return Text(content, style)
+
+
+def joined(name: Text, counts: Sequence[Text]) -> Text:
+    """The name of the flow and what is counted in it."""
+    return name.copy().append(GAP).append_text(text(", ").join(counts))
 
 
 def aligned(column: Sequence[Text], most: int, align: str = "left") -> list[Text]:

@@ -12,12 +12,17 @@ Each edge into a mapped task is a *source* of states for its children:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect.engine.result.released import Released
+from prefect.engine.signals import PrefectStateSignal
 from prefect.engine.state import Failed, Mapped, State, Success
 from prefect.exceptions import UnmappableError
+from prefect.utilities.texts import repr_of
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
@@ -53,7 +58,7 @@ class Elements:
         try:
             return Success.made(self.values[index])
         except Exception as error:  # of a class that only looks like a sequence
-            return Failed(f"Element {index} cannot be read: {error!r}", result=error)
+            return Failed(f"Element {index} cannot be read: {repr_of(error)}", result=error)
 
     def stretch(self, indices: range) -> Source:
         """The elements of neighbours: sliced at once where that is known to work."""
@@ -65,13 +70,20 @@ class Elements:
 class Stream:
     """Each child gets one element of an iterator, drawn when its turn comes, and kept until the child is over.
 
+    Args:
+        iterator: what it draws from.
+        inside: opens a block in which the code of the iterator finds what it would find in a run of its task.
+
     Attributes:
         over: is there nothing more to draw?
         count: how many elements were drawn.
     """
 
-    def __init__(self, iterator: Iterator[Any]) -> None:
+    def __init__(
+        self, iterator: Iterator[Any], inside: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self.iterator = iterator
+        self.inside = inside
         self.over = False
         self.count = 0
         self._kept: dict[int, State] = {}
@@ -79,18 +91,34 @@ class Stream:
     def __repr__(self) -> str:
         return f"<Stream: {self.count} elements drawn{', and no more to come' if self.over else ''}>"
 
-    def draw(self, most: int) -> int:
-        """Draw up to so many elements; how many there were."""
-        before = self.count
-        while not self.over and self.count < before + most:
-            try:
-                self._keep(Success.made(next(self.iterator)))
-            except StopIteration:
-                self.over = True
-            except Exception as error:  # of the user's generator: it ends here, and one child tells of it
-                self.over = True
-                self._keep(Failed(f"The iterator failed after {self.count} elements: {error!r}", result=error))
-        return self.count - before
+    def draw(self, count: int, seconds: float = math.inf) -> int:
+        """Draw until there were so many elements, or, if that takes longer, for so many seconds; the count now."""
+        end = perf_counter() + seconds
+        with self.inside():
+            while not self.over and self.count < count:
+                self._draw_one()
+                if perf_counter() > end:
+                    break
+        return self.count
+
+    def _draw_one(self) -> None:
+        try:
+            self._keep(Success.made(next(self.iterator)))
+        except StopIteration:
+            self.over = True
+        except (
+            Exception,
+            SystemExit,
+            GeneratorExit,
+            PrefectStateSignal,
+        ) as error:  # it ends, one child tells
+            self.over = True
+            self._keep(self._broken(error))
+
+    def _broken(self, error: BaseException) -> State:
+        if isinstance(error, PrefectStateSignal) and error.state.is_finished():
+            return error.state
+        return Failed(f"The iterator failed after {self.count} elements: {repr_of(error)}", result=error)
 
     def _keep(self, state: State) -> None:
         self._kept[self.count] = state
@@ -228,7 +256,7 @@ def flattened(state: State) -> State:
     try:
         return Success(state.message, result=joined(state.result))
     except Exception as error:  # of an iterator that the task returned
-        return Failed(f"The result cannot be flattened: {error!r}", result=error)
+        return Failed(f"The result cannot be flattened: {repr_of(error)}", result=error)
 
 
 def joined(value: Any) -> Any:

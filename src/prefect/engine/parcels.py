@@ -27,12 +27,15 @@ from prefect.engine.log_lines import LogLine, gathering
 from prefect.engine.mapping import Source, Whole
 from prefect.engine.reporting import trail_of
 from prefect.engine.result.released import let_go
+from prefect.engine.signals import FAIL
 from prefect.engine.state import Failed, State, Success, can_travel
 from prefect.engine.task_runner import TaskRunner
 from prefect.exceptions import PrefectException
+from prefect.executors.stopping import says_its_limits
 from prefect.utilities.context import pop, top
 from prefect.utilities.pickling import why_unpicklable
-from prefect.utilities.serialization import dumps, loads
+from prefect.utilities.serialization import dumps, loads, try_dumps
+from prefect.utilities.texts import repr_of, text_of
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
@@ -100,11 +103,13 @@ class Parcel(NamedTuple):
 # --- on the worker ----------------------------------------------------------------------------------------------------
 
 
+@says_its_limits
 def run_single(job: bytes) -> bytes:
     """Run a task that is not mapped; what it came to, packed."""
     began, begun = time(), perf_counter()
     try:
         runner, flow_facts, facts, upstream, given = loads(job)
+        heedful(runner)
     except Exception as error:  # a module that is missing there, for example
         return dumps(Parcel([unreadable(error)], 0.0))
     flow_facts, lines = gathering(flow_facts, runner.watched)
@@ -112,6 +117,7 @@ def run_single(job: bytes) -> bytes:
     return pack_lane(Parcel([state], perf_counter() - begun, (began, time()), lines))
 
 
+@says_its_limits
 def run_lanes(key: str, count: int, template: bytes, chunk: bytes) -> Iterator[bytes]:
     """Run `count` children of a lane, index after index; what each came to, packed, as soon as it is over."""
     begun = perf_counter()
@@ -205,7 +211,9 @@ class Templates:
     def get(self, key: str, data: bytes) -> Template:
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = loads(data)
+                self._loaded[key] = template = loads(data)
+                for stage in template.stages:
+                    heedful(stage.runner)
             self._loaded.move_to_end(key)
             while len(self._loaded) > self.size:
                 self._loaded.popitem(last=False)
@@ -213,6 +221,28 @@ class Templates:
 
 
 TEMPLATES = Templates()
+
+
+# --- values that cannot travel, where the task can do something about them --------------------------------------------
+
+
+def heedful(runner: TaskRunner) -> None:
+    """Let a value that cannot travel fail its run at once, so that handlers hear of it and retries are used.
+
+    Other tasks need not care: their values are packed together, and one that cannot travel becomes a failure then.
+    """
+    if runner.task.max_retries or not runner.quiet:
+        runner.succeed = success_that_travels
+
+
+def success_that_travels(value: Any, message: str, tags: Any) -> State:
+    state = Success.made(value, message, tags)
+    try:
+        try_dumps(value)
+    except Exception as error:
+        failed = untravelled(state, error)
+        raise FAIL(failed.message, result=failed.result) from error
+    return state
 
 
 # --- packing ----------------------------------------------------------------------------------------------------------
@@ -244,18 +274,35 @@ def travelling(error: BaseException) -> BaseException:
         error.add_note("On the worker:\n" + "".join(traceback.format_tb(error.__traceback__)).rstrip())
     if can_travel(error):
         return error
-    return PrefectException(f"{error!r}, which cannot be pickled. " + "\n".join(getattr(error, "__notes__", [])))
+    return PrefectException(f"{repr_of(error)}, which cannot be pickled. " + "\n".join(getattr(error, "__notes__", [])))
+
+
+def unpacked(parcels: Sequence[bytes]) -> list[Parcel]:
+    """Read what came back; what cannot be read is the failure of its run, not of the others."""
+    try:
+        return [loads(each) for each in parcels]
+    except Exception:  # of one of them, or more: looked for below
+        return [unpacked_alone(each) for each in parcels]
+
+
+def unpacked_alone(parcel: bytes) -> Parcel:
+    try:
+        read: Parcel = loads(parcel)
+    except Exception as error:
+        message = f"What the task returned travelled, but cannot be read back: {repr_of(error)}."
+        return Parcel([Failed(message, result=PrefectException(message))], 0.0)
+    return read
 
 
 def untravelled(state: State, error: Exception) -> State:
     """What takes the place of a state whose value cannot travel."""
-    reason = why_unpicklable(state.result, "the value") or str(error)
+    reason = why_unpicklable(state.result, "the value") or text_of(error)
     message = f"What the task returned cannot travel from its worker: {reason}."
     return Failed(message, result=PrefectException(message))
 
 
 def unreadable(error: Exception) -> State:
-    message = f"The worker could not read what the task needs: {error!r}. Install there what is installed here."
+    message = f"The worker could not read what the task needs: {repr_of(error)}. Install there what is installed here."
     return Failed(message, result=PrefectException(message))
 
 

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 from prefect.configuration import config
 from prefect.core.edge import Edge
-from prefect.core.task import Task
+from prefect.core.task import NO_TAGS, Task
 from prefect.engine import caching, mapping, pace
-from prefect.engine.hands import CannotTravel, MappedTask, Outcome, about, hands_for
+from prefect.engine.calling import can_alarm
+from prefect.engine.hands import CannotTravel, CannotTravelTogether, MappedTask, Outcome, about, hands_for
 from prefect.engine.limits import gate_for
 from prefect.engine.lineage import lineages
 from prefect.engine.mapping import Source
@@ -30,23 +31,31 @@ from prefect.engine.plan import Node, RunPlan
 from prefect.engine.reporting import Reporter
 from prefect.engine.result.base import Result
 from prefect.engine.scheduler import WHOLE, Draw, Instruction, OpenMap, RunChildren, RunTask, Scheduler, Work
-from prefect.engine.state import Cached, Cancelled, Crashed, Mapped, Pending, State, Success, TimedOut
+from prefect.engine.state import Cached, Cancelled, Crashed, Failed, Mapped, Pending, State, Success, TimedOut
 from prefect.engine.streams import Streams
 from prefect.engine.task_runner import TaskRunner
 from prefect.engine.telling import Telling
-from prefect.exceptions import TaskTimeoutSignal
+from prefect.engine.termination import heeded, held
+from prefect.exceptions import ExecutorUsageError, StoreError, TaskTimeoutSignal
 from prefect.executors.base import Executor, Lost
 from prefect.executors.local import LocalExecutor
+from prefect.tasks.core.collections import puts_together
 from prefect.tasks.core.constants import Constant
 from prefect.utilities.context import innermost, lookup
 from prefect.utilities.datetimes import LONGEST_SLEEP, utcnow, wait_until
 from prefect.utilities.logging import get_logger
+from prefect.utilities.texts import repr_of
 
 LASTING_ROLES = ("init", "work")
 MOST_IN_FLIGHT = 256
 """No more elements of an iterator are drawn while so much is under way, even if an executor takes everything."""
 
+MOST_AT_ONCE = 8
+"""No more elements of an iterator are drawn, or sent, in one go: each may be large."""
+
 LOGGER = get_logger("FlowRunner")
+INTERRUPTED = "The run was interrupted before this task was over."
+STILL_AT_WORK = "The run was interrupted, but this task could not be stopped, and may go on."
 
 
 class End(NamedTuple):
@@ -55,7 +64,7 @@ class End(NamedTuple):
     Attributes:
         states: of every task.
         interrupted: did Ctrl-C end it?
-        broken: the error of the executor that ended it.
+        broken: the error that ended it, of the executor or of the history.
     """
 
     states: dict[Task, State]
@@ -96,6 +105,10 @@ class Pass:
         self.continued = continued
         by_lane = executor.distant and not self.one_by_one  # a child of a lane would not wait for the one before it
         self.scheduler = begin(plan, task_states, continued, by_lane, settled)
+        if by_lane:
+            self.scheduler.apart = {
+                n.number for n in plan.nodes if n.mapped and executor.places(n.task._tags or NO_TAGS)
+            }
         self.telling = Telling(reporter, plan, self.scheduler)
         limits = config.engine.limits
         self.gate = gate_for((node.task for node in plan.nodes), limits) if plan.limited or limits else None
@@ -111,6 +124,7 @@ class Pass:
         self.deaths: Counter[tuple[int, int]] = Counter()
         self.trials: deque[Work] = deque()
         self.on_trial = False
+        self.deaf: set[tuple[int, int]] = set()
         self.maps: dict[int, tuple[TaskRunner, list[tuple[Edge, Source]]]] = {}
         self.sizes: dict[int, int] = {}
         self.streams = Streams(plan, self.scheduler)
@@ -120,28 +134,70 @@ class Pass:
 
     def finish(self) -> End:
         """Run until nothing is left to do."""
+        self._name_timeouts_not_kept()
         try:
             advance = self._advance_here if self.inline and self.gate is None else self._advance
             while not self.interrupted and advance():
                 pass
         except KeyboardInterrupt:
             self.interrupted = True
-        except Exception as error:  # of the executor: errors of tasks are states
+        except Exception as error:  # of the executor or the history: errors of tasks are states
             self.broken = error
-        over = self.interrupted or self.broken is not None
-        if over:
+        if self.interrupted or self.broken is not None:
+            return self._cut_short()
+        return End(self._final_states())
+
+    def _name_timeouts_not_kept(self) -> None:
+        """Say once for each task, and not for each child, that its timeout is only a wish here."""
+        if self.continued or self.executor.stops_work or (self.inline and can_alarm()):
+            return
+        for node in self.plan.nodes:
+            if node.task.timeout and not node.task._run_signature.coroutine:
+                node.task.logger.warning(
+                    "Task '%s': its timeout of %g s cannot be kept %s, where nothing stops what has begun.",
+                    node.task.name,
+                    node.task.timeout,
+                    "outside the main thread" if self.inline else f"on {type(self.executor).__name__}",
+                )
+
+    def interrupt(self) -> End:
+        """The end of a pass that Ctrl-C kept from its tasks."""
+        self.interrupted = True
+        return self._cut_short()
+
+    def _cut_short(self) -> End:
+        """Stop what is under way, and give back resources; then every task has a state."""
+        with held():
             self._stop()
-        unclean = self._unclean() if over else []
-        states = self._final_states()
-        for node in unclean:
-            states[node.task] = self._runner(node).run(None, self._upstream(node), self.contexts.get(node.task))
+            unclean = self._unclean()
+            states = self._final_states()
+            for node in unclean:
+                states[node.task] = self._cleaned(node)
         return End(states, self.interrupted, self.broken)
+
+    def _cleaned(self, node: Node) -> State:
+        """Give back a resource, unless somebody who will not wait for it interrupts again."""
+        try:
+            with heeded():
+                return self._runner(node).run(None, self._upstream(node), self.contexts.get(node.task))
+        except KeyboardInterrupt:
+            LOGGER.warning("Task '%s' was interrupted: what it was to clean up may be left over.", node.task.name)
+            return Cancelled("The run was interrupted again during this clean-up.")
 
     def _stop(self) -> None:
         """Stop what is under way: what gives back resources must not run beside it."""
         if self.in_flight:
-            self.executor.cancel()
+            self._note_deaf(self.executor.cancel() or ())  # an executor of your own may return nothing
             self.in_flight.clear()
+
+    def _note_deaf(self, futures: Collection[Any]) -> None:
+        """Keep in mind what goes on all the same, and say it before resources are given back."""
+        works = [self.in_flight[ticket] for ticket, future in self.futures.items() if future in futures]
+        self.deaf.update((work.node, index) for work in works for index in work.indices)
+        for work in works:
+            ends = dict.fromkeys((work.indices[0], work.indices[-1]))
+            name = " to ".join(called(self.plan.nodes[work.node], index) for index in ends)
+            LOGGER.warning("Task %s could not be stopped, and may go on while resources are given back.", name)
 
     def _unclean(self) -> list[Node]:
         """Tasks that would give back a resource and have not: after Ctrl-C nothing else will."""
@@ -180,23 +236,25 @@ class Pass:
                 len(self.in_flight) < MOST_IN_FLIGHT,
                 () if self.gate is None else self.gate.shut(time.monotonic()),
             )
+            if type(instruction) is Draw and self._collects_at_once():
+                return True  # drawing may take long: what is done, and what then can begin, comes first
             if instruction is not None:
                 node = self.plan.nodes[instruction.node]
                 if self.gate is not None and isinstance(instruction, Work):
                     self.gate.started(node.number, time.monotonic())
-                if type(instruction) is RunTask and (self.inline or self._makes_a_stream(node)):
+                if type(instruction) is RunTask and (self.inline or self._stays_here(node)):
                     scheduler.ended(node.number, self._run_here(node))
                 else:
                     self._carry_out(instruction, node)
                 return True
         if self.in_flight:
-            self._collect()
+            self._collect(self._seconds_to_next())
             return True
         return self._sleep()
 
-    def _makes_a_stream(self, node: Node) -> bool:
-        """Does a task return a generator, which cannot travel, so that it has to run here?"""
-        return self.executor.distant and inspect.isgeneratorfunction(node.task.run)
+    def _stays_here(self, node: Node) -> bool:
+        """Does a task return a generator, which cannot travel, or only put together what is here already?"""
+        return self.executor.distant and (inspect.isgeneratorfunction(node.task.run) or puts_together(node.task))
 
     def _has_room(self) -> bool:
         """May one more thing be under way?"""
@@ -268,9 +326,11 @@ class Pass:
             else:
                 assert isinstance(instruction, RunChildren)
                 future = self._submit_children(instruction)
-        except CannotTravel as error:
-            for index in instruction.indices:
-                self._conclude(node, index, error.state)
+        except (CannotTravel, ExecutorUsageError) as error:
+            self._refused(instruction, node, error)
+            return
+        except CannotTravelTogether:
+            self.scheduler.again(node.number, instruction.indices, alone=True)
             return
         if self.inline:  # it has done the work already
             self._take_in(instruction, self.hands.outcome(future), began)
@@ -280,6 +340,12 @@ class Pass:
         self.tickets += 1
         self.in_flight[self.tickets], self.futures[self.tickets] = instruction, future
         self.began_at[self.tickets] = began
+
+    def _refused(self, instruction: Work, node: Node, error: CannotTravel | ExecutorUsageError) -> None:
+        """Some work cannot be given out: that fails it, and nothing else."""
+        for index in instruction.indices:
+            state = error.state if isinstance(error, CannotTravel) else Failed(str(error), result=error)
+            self._conclude(node, index, state)
 
     def _submit_task(self, node: Node) -> Any:
         given, facts = self.scheduler.states[node.number], self.contexts.get(node.task)
@@ -306,11 +372,16 @@ class Pass:
 
     # --- taking in what came of it -----------------------------------------------------------------------------------
 
-    def _collect(self) -> None:
-        """Take in the outcome of what is done first."""
-        done = self.executor.next_done(self.futures, self._seconds_to_next())
+    def _collects_at_once(self) -> bool:
+        """Was something done already? Nobody can tell of an executor that only knows how to wait."""
+        polls = type(self.executor).next_done is not Executor.next_done
+        return bool(self.in_flight) and polls and self._collect(0.0)
+
+    def _collect(self, seconds: float | None) -> bool:
+        """Take in the outcome of what is done first. False if nothing was done in so many seconds."""
+        done = self.executor.next_done(self.futures, seconds)
         if done is None:
-            return
+            return False
         ticket, value = done
         self.futures.pop(ticket, None)
         instruction = self.in_flight.pop(ticket, None)
@@ -324,6 +395,7 @@ class Pass:
         else:
             self._take_in(instruction, self.hands.outcome(value), began)
         self.on_trial = False
+        return True
 
     def _take_in(self, instruction: Work, outcome: Outcome, began: float) -> None:
         self.telling.came(instruction, outcome, began)
@@ -365,6 +437,8 @@ class Pass:
             return pace.next_size(count, seconds)
         if self.executor.stops_work and self.plan.nodes[node].task.timeout:
             return 1
+        if node in self.streams and self.scheduler.children[node].growing:
+            return min(pace.next_size(count, seconds, self.executor.chunk_seconds), MOST_AT_ONCE)
         slots = self.executor.slots or 1
         size = pace.next_size(count, seconds, self.executor.chunk_seconds)
         return pace.fair_size(size, self.scheduler.children[node].left, slots)
@@ -386,35 +460,38 @@ class Pass:
         elif indices:
             if indices[1:]:
                 self.scheduler.again(node.number, indices[1:])
-            self._blame(node, indices[0], lost, began)
+            self._blame(node, indices[0], lost, began, instruction.tasks[1:])
 
     def _crashed(self, node: Node, indices: Sequence[int], lost: Lost, began: float) -> None:
         """Tell that these attempts came to no end; the runs begin anew."""
         for index in indices:
             self.telling.ended(node, index, Crashed(f"{lost.reason}; it runs again."), began)
 
-    def _blame(self, node: Node, index: int, lost: Lost, began: float) -> None:
-        """The hands died over this very run."""
-        name = node.task.name if index == WHOLE else f"{node.task.name}[{index}]"
+    def _blame(self, node: Node, index: int, lost: Lost, began: float, lane: Sequence[int] = ()) -> None:
+        """The hands died over this very run, or over that of the same index in its lane: nobody knows how far it got.
+
+        So it counts for all of them. From now on they come without a lane, and the one that it was is known.
+        """
+        name = " or ".join(called(self.plan.nodes[each], index) for each in (node.number, *lane))
         if lost.timed_out:
             message = f"The task ran longer than its timeout of {node.task.timeout} s, and was stopped: {lost.reason}."
             self._conclude(node, index, TimedOut(message, result=TaskTimeoutSignal(message), stack=lost.stack))
             return
-        self.deaths[node.number, index] += 1
+        self.deaths.update((number, index) for number in (node.number, *lane))
         count = self.deaths[node.number, index]
         if count > config.engine.crash_retries and not (lost.certain or self.on_trial):
-            LOGGER.warning("Task '%s': %s; it runs again with nothing else beside it, to be sure.", name, lost.reason)
+            LOGGER.warning("Task %s: %s; it runs again with nothing else beside it, to be sure.", name, lost.reason)
             self._crashed(node, (index,), lost, began)
             self.trials.append(RunTask(node.number) if index == WHOLE else RunChildren(node.number, (index,)))
             return
         if count <= config.engine.crash_retries:
             LOGGER.warning(
-                "Task '%s': %s; it runs again (%d of %d).", name, lost.reason, count, config.engine.crash_retries
+                "Task %s: %s; it runs again (%d of %d).", name, lost.reason, count, config.engine.crash_retries
             )
             self._crashed(node, (index,), lost, began)
             self.scheduler.again(node.number, (index,), alone=True)
             return
-        LOGGER.error("Task '%s': %s; it is given up after %d attempts.", name, lost.reason, count)
+        LOGGER.error("Task %s: %s; it is given up after %d attempts.", name, lost.reason, count)
         self._conclude(node, index, Crashed(f"What the task ran on died {count} times, at last so: {lost.reason}."))
 
     def _conclude(self, node: Node, index: int, state: State) -> None:
@@ -459,7 +536,7 @@ class Pass:
 
     def _open_or_draw(self, instruction: Instruction, node: Node) -> None:
         if type(instruction) is Draw:
-            self.streams.draw(node, self.sizes.get(node.number, 1))
+            self.streams.draw(node, min(self.sizes.get(node.number, 1), MOST_AT_ONCE))
             self.telling.opened(node)
         else:
             self._open(node)
@@ -501,9 +578,12 @@ class Pass:
             if type(state) is Success:
                 continue
             if self._is_missing(state):
-                found[number] = self._missing()
+                found[number] = self._missing(number)
             elif isinstance(state, Mapped) and number in self.scheduler.children:
-                state.map_states = [self._missing() if self._is_missing(each) else each for each in state.map_states]
+                state.map_states = [
+                    self._missing(number, index) if self._is_missing(each) else each
+                    for index, each in enumerate(state.map_states)
+                ]
                 if number in self.streams:
                     state.message = f"Mapped over {len(state.map_states)} elements, one after the other."
         return dict(zip(self.plan.numbers, found, strict=True))  # type: ignore[arg-type]
@@ -513,11 +593,12 @@ class Pass:
         cut_short = self.interrupted or self.broken is not None
         return state is None or (cut_short and not state.is_finished())
 
-    def _missing(self) -> State:
+    def _missing(self, number: int, index: int = WHOLE) -> State:
         if self.broken is not None:
-            return Crashed(f"The executor failed before this task was over: {self.broken!r}")
+            what = culprit(self.broken)
+            return Crashed(f"{what} failed before this task was over: {repr_of(self.broken)}")
         if self.interrupted:
-            return Cancelled("The run was interrupted before this task was over.")
+            return Cancelled(STILL_AT_WORK if (number, index) in self.deaf else INTERRUPTED)
         return Pending("The task did not run in this pass.")
 
 
@@ -537,6 +618,16 @@ def begin(
     given |= {n.number: known(n.task) for n in plan.nodes if isinstance(n.task, Constant) and not n.edges}
     over = [number for number, state in given.items() if ends(state) or plan.nodes[number].task in settled]
     return Scheduler(plan, given, over, by_lane)
+
+
+def culprit(broken: Exception) -> str:
+    """What ended a run, as messages say it."""
+    return "The history" if isinstance(broken, StoreError) else "The executor"
+
+
+def called(node: Node, index: int) -> str:
+    """How messages name a run."""
+    return f"'{node.task.name}'" if index == WHOLE else f"'{node.task.name}[{index}]'"
 
 
 def known(task: Constant) -> State:

@@ -19,8 +19,10 @@ from prefect.core import settings
 from prefect.engine.signals import ENDRUN, PAUSE, PrefectStateSignal
 from prefect.engine.state import Failed, State
 from prefect.exceptions import HandlerError
+from prefect.executors.stopping import heed
 from prefect.utilities.context import lookup
 from prefect.utilities.logging import get_logger
+from prefect.utilities.texts import repr_of
 
 P = ParamSpec("P")
 AnyRunner = TypeVar("AnyRunner", bound="Runner")
@@ -70,6 +72,7 @@ class Runner:
         """Take note of a change of state, behind all handlers."""
 
     def _handled(self, old_state: State, new_state: State) -> State:
+        heed()  # the handlers hear only of what counts
         try:
             new_state = self.call_runner_target_handlers(old_state, new_state)
             return call_each(self.state_handlers, self, old_state, new_state)
@@ -80,7 +83,7 @@ class Runner:
         except (Exception, SystemExit) as error:
             reraise_if_asked(error)
             self.logger.exception("A state handler failed on the way from %r to %r", old_state, new_state)
-            raise ENDRUN(Failed(f"A state handler failed: {error!r}", result=error)) from error
+            raise ENDRUN(Failed(f"A state handler failed: {repr_of(error)}", result=error)) from error
 
 
 def call_each(handlers: Sequence[Callable[..., Any]], target: Any, old_state: State, new_state: State) -> State:
@@ -117,7 +120,7 @@ def step(method: Step[AnyRunner, P]) -> Step[AnyRunner, P]:
         except (Exception, SystemExit) as error:
             reraise_if_asked(error)
             self.logger.exception("%s failed", method.__name__)
-            new = Failed(f"Unexpected error: {error!r}", result=error)
+            new = Failed(f"Unexpected error: {repr_of(error)}", result=error)
         if new is not state:
             new = self.handle_state_change(state, new)
         if end:

@@ -138,6 +138,7 @@ class Scheduler:
     Attributes:
         due: a heap of the runs that wait for a time: `(time, number, index)`.
         limited: the group of each task that a limit holds, see `prefect.engine.limits`.
+        apart: mapped tasks that the executor sends to places of their own, so that they belong to no lane.
         held: for each group that was shut, a heap of the tasks that wait until it opens.
     """
 
@@ -155,6 +156,7 @@ class Scheduler:
         self._drawing: list[int] = []
         self.due: list[tuple[datetime, int, int]] = []
         self.limited = UNLIMITED
+        self.apart: Collection[int] = ()
         self.held: dict[int, list[int]] = {}
         for number, count in enumerate(plan.waiting):
             if not count:
@@ -269,7 +271,7 @@ class Scheduler:
         """Has no child of a mapped task, which is or can be opened, been given out or had a state before?"""
         if self.plan.nodes[number].task.timeout:  # what has to be stopped in time is stopped on its own
             return False
-        if number in self.limited:  # and what is limited starts on its own
+        if number in self.limited or number in self.apart:  # and what is limited, or placed, starts on its own
             return False
         if number not in self.children:
             return number in self._queued and not isinstance(self.states[number], State)

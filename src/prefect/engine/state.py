@@ -33,6 +33,7 @@ from prefect.engine.state_documents import FACTS, FORMAT, INPUTS, MOMENT, NUMBER
 from prefect.utilities.context import lookup
 from prefect.utilities.datetimes import as_utc, utcnow
 from prefect.utilities.documents import Document, Fields
+from prefect.utilities.texts import repr_of
 from prefect.utilities.version import __version__
 
 __all__ = [
@@ -264,7 +265,7 @@ class State:
         value = held.value if type(held) is Result else held
         if isinstance(value, BaseException) and not can_travel(value):
             slots["_held"] = (
-                f"The exception {value!r} cannot be pickled, so only this description of it was sent on. "
+                f"The exception {repr_of(value)} cannot be pickled, so only this description of it was sent on. "
                 "Give it an `__init__` that accepts its own `args`, or keep locks and connections out of it."
             )
         return plain, slots

@@ -9,19 +9,28 @@ generator ──draw──▶ Stream ──▶ child n of a.map ──▶ child 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from prefect.configuration import config
 from prefect.engine import mapping
+from prefect.engine.calling import prints_to
 from prefect.engine.mapping import Stream
 from prefect.engine.plan import Node, RunPlan
 from prefect.engine.result.released import let_go
 from prefect.engine.scheduler import Scheduler
 from prefect.engine.state import State, Success
+from prefect.engine.task_runner import TaskRunner
+from prefect.utilities.context import pop, top
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
+
+
+LONG = 0.01
+"""Seconds. An iterator that took longer is not asked for more in the same go."""
 
 
 class Growth(NamedTuple):
@@ -61,7 +70,8 @@ class Streams:
                 continue
             readers = [*self.plan.after_end.get(source, ()), *self.plan.after_opening.get(source, ())]
             if readers == [node.number]:
-                upstream[edge] = self.scheduler.states[source] = Success(state.message, result=Stream(state.result))
+                stream = Stream(state.result, partial(inside, self.plan.nodes[source]))
+                upstream[edge] = self.scheduler.states[source] = Success(state.message, result=stream)
 
     def growth(self, node: Node, upstream: Mapping[Edge, State]) -> Growth:
         """How a mapped task that was just opened may grow."""
@@ -81,12 +91,14 @@ class Streams:
         return min(known, default=None)
 
     def draw(self, node: Node, most: int) -> None:
-        """Draw further elements for a mapped task: as many as all of its iterators have."""
+        """Draw up to so many further elements for a mapped task: as many as all of its iterators have.
+
+        A slow iterator gives one at least. All else waits meanwhile, and so it gives no more in one go.
+        """
         streams, children = self._of[node.number], self.scheduler.children[node.number]
-        if children.bound is not None:
-            most = min(most, children.bound - len(children.states))
         before = len(children.states)
-        length = min(before + stream.draw(most) for stream in streams)
+        count = before + most if children.bound is None else min(before + most, children.bound)
+        length = min(stream.draw(count, LONG) for stream in streams)
         self.scheduler.grew(node.number, length - before, any(stream.over for stream in streams))
         if children.known:
             for index in range(before, length):
@@ -111,3 +123,16 @@ class Streams:
         behind = self.plan.after_opening.get(number, ())
         if all(each in self.scheduler.children and self.scheduler.children[each].over(index) for each in behind):
             state._held = let_go(state._held)
+
+
+@contextmanager
+def inside(node: Node) -> Iterator[None]:
+    """In this block, code finds the context that it has in a run of this task, and its prints go where they should."""
+    runner = TaskRunner(node.task)
+    runner.slug = node.slug
+    token = top.set((runner.facts(), top.get(), True))
+    try:
+        with prints_to(node.task.logger) if node.task.log_stdout else nullcontext():
+            yield
+    finally:
+        pop(token)

@@ -50,10 +50,12 @@ from prefect.engine.state import (
     unwrapped,
 )
 from prefect.exceptions import TaskTimeoutSignal, UnmappableError
+from prefect.executors.stopping import Stopped
 from prefect.triggers import all_successful
 from prefect.utilities.context import DERIVED, MISSING, context, innermost, lookup, pop, top
 from prefect.utilities.datetimes import utcnow
 from prefect.utilities.logging import RUN_FIELDS, RunLogger, emit
+from prefect.utilities.texts import repr_of
 
 if TYPE_CHECKING:
     from prefect.core.edge import Edge
@@ -179,12 +181,14 @@ class TaskRunner(Runner):
         constants: the arguments of `run` that are the same in every run.
         slug: the identifier of the task in its flow.
         making: what the values of a task with a cache depend on besides its inputs.
+        succeed: makes the state of a success from value, message and tags; on its way it may raise a signal.
         changed: the steps that a subclass overrides.
     """
 
     constants: Mapping[str, Any] = {}
     slug: str | None = None
     making: caching.Making | None = None
+    succeed: Callable[[Any, str, Any], State] = staticmethod(Success.made)
     changed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -247,7 +251,7 @@ class TaskRunner(Runner):
             The state it came to; errors of the task are in there, too.
         """
         task, upstream_states = self.task, upstream_states or {}
-        facts = self._facts(context)
+        facts = self.facts(context)
         token = top.set((facts, top.get(), True))
         try:
             if state is None and not self.needs.begin:
@@ -281,7 +285,7 @@ class TaskRunner(Runner):
         finally:
             pop(token)
 
-    def _facts(self, context: Mapping[str, Any] | None) -> dict[str, Any]:
+    def facts(self, context: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What the context of a run says of it."""
         facts = {
             "task_name": self.task.name,
@@ -303,7 +307,7 @@ class TaskRunner(Runner):
             new: where it ends.
             context: as for `run`.
         """
-        token = top.set((self._facts(context), top.get(), True))
+        token = top.set((self.facts(context), top.get(), True))
         try:
             _, more = self.initialize_run(given, innermost())
             innermost().update(more)
@@ -358,7 +362,7 @@ class TaskRunner(Runner):
         except Exception as error:
             reraise_if_asked(error)
             self.logger.exception("The run of %r failed outside its own code", self.task)
-            return Failed(f"Unexpected error while running {self.task!r}: {error!r}", result=error)
+            return Failed(f"Unexpected error while running {self.task!r}: {repr_of(error)}", result=error)
 
     def _short_turn(self, upstream_states: UpstreamStates) -> State:
         """The turn of a plain task that nobody watches: no step but the work itself can change anything.
@@ -366,14 +370,14 @@ class TaskRunner(Runner):
         It says in one place what `get_task_inputs` and the steps around it say: their calls cost more than such a task.
         """
         inputs = dict(self.constants)
-        for edge, each in upstream_states.items():
-            if edge.key is not None:
-                held = each._held
-                inputs[edge.key] = held.value if isinstance(held, Result) else held
         try:
             try:
-                return Success.made(self.task.run(**inputs), SUCCEEDED, self.tags)
-            except BaseException as error:  # whatever a task raises is the task's end, not the flow's
+                for edge, each in upstream_states.items():
+                    if edge.key is not None:
+                        held = each._held
+                        inputs[edge.key] = held.value if isinstance(held, Result) else held
+                return self.succeed(self.task.run(**inputs), SUCCEEDED, self.tags)
+            except BaseException as error:  # whatever a task or its input raises is the task's end, not the flow's
                 state = self._mishap(error, inputs)
             if type(state) is Success:  # of a signal
                 return state
@@ -509,7 +513,7 @@ class TaskRunner(Runner):
         except (Exception, SystemExit) as error:
             reraise_if_asked(error)
             self.logger.exception("The trigger of %r failed", self.task)
-            raise ENDRUN(TriggerFailed(f"The trigger failed: {error!r}", result=error)) from error
+            raise ENDRUN(TriggerFailed(f"The trigger failed: {repr_of(error)}", result=error)) from error
         if not passed:
             raise ENDRUN(refusal(self.task))
         return state
@@ -545,12 +549,12 @@ class TaskRunner(Runner):
         except BaseException as error:  # whatever a task raises is the task's end, not the flow's
             return self._mishap(error, inputs)
         held = value if self.needs is PLAIN else self._held(value, inputs)
-        return Success.made(held, SUCCEEDED, self.tags)
+        return self.succeed(held, SUCCEEDED, self.tags)
 
     def _mishap(self, error: BaseException, inputs: Mapping[str, Any]) -> State:
         """The state that an exception of `run` leads to; called while it is handled."""
         task = self.task
-        if isinstance(error, (AlarmRang, ENDRUN, KeyboardInterrupt, GeneratorExit)):  # an alarm: of a task around us
+        if isinstance(error, (AlarmRang, ENDRUN, KeyboardInterrupt, Stopped)):  # an alarm: of a task around us
             raise
         if isinstance(error, TaskTimeoutSignal):
             message = f"The task ran longer than its timeout of {task.timeout} s."
@@ -560,12 +564,14 @@ class TaskRunner(Runner):
         if isinstance(error, PrefectStateSignal):
             return self._signalled(error, inputs)
         if isinstance(error, SystemExit):
-            task.logger.error("%r called sys.exit(%r)", task, error.code)
-            return Failed(f"The task called sys.exit({error.code!r}).", result=error)
+            code = repr_of(error.code)
+            task.logger.error("%r called sys.exit(%s)", task, code)
+            return Failed(f"The task called sys.exit({code}).", result=error)
         reraise_if_asked(error)
         trace = (type(error), error, error.__traceback__ and error.__traceback__.tb_next)  # without our own frame
-        task.logger.error("Task '%s' failed: %r", lookup("task_full_name"), error, exc_info=trace)
-        return Failed(f"Unexpected error: {error!r}", result=error)
+        what = repr_of(error)
+        task.logger.error("Task '%s' failed: %s", lookup("task_full_name"), what, exc_info=trace)
+        return Failed(f"Unexpected error: {what}", result=error)
 
     def _held(self, value: Any, inputs: Mapping[str, Any]) -> Any:
         """A value as the state holds it: stored if it is to be, with its place if it has one."""

@@ -13,7 +13,7 @@ Hands may die. Then a `Lost` comes back in place of the value, and the engine de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -93,6 +93,10 @@ class Executor:
         """
         raise NotImplementedError(f"{type(self).__name__} has to write `submit`.")
 
+    def places(self, tags: Collection[str]) -> bool:
+        """Do these tags of a task say where its calls go? Then they are not joined with calls of other tasks."""
+        return False
+
     def wait(self, futures: Any) -> Any:
         """The values of futures, in the same nesting of lists, tuples, sets and dicts."""
         raise NotImplementedError(f"{type(self).__name__} has to write `wait`.")
@@ -113,5 +117,10 @@ class Executor:
         """
         return value
 
-    def cancel(self) -> None:
-        """Stop what is under way, as far as that is possible; nothing more will be submitted."""
+    def cancel(self) -> Collection[Any]:
+        """Stop what is under way, as far as that is possible; nothing more will be submitted.
+
+        Returns:
+            The futures of calls that could not be stopped and may go on, as far as that is known.
+        """
+        return ()

@@ -10,7 +10,7 @@ A pool belongs to one thread, the driver: behind its back nothing happens but th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -94,8 +94,12 @@ class Pool(ABC, Generic[C]):
         """
 
     @abstractmethod
-    def cancel(self) -> None:
-        """Stop what is under way, as far as that is possible. Then every call is done; no more may be submitted."""
+    def cancel(self) -> Collection[C]:
+        """Stop what is under way, as far as that is possible. Then every call is done; no more may be submitted.
+
+        Returns:
+            The calls that could not be stopped and may go on, as far as that is known.
+        """
 
     @abstractmethod
     def advance(self, timeout: float | None = None) -> None:

@@ -18,8 +18,11 @@ import asyncio
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import copy_context
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike, fspath
@@ -28,10 +31,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.configuration import config
 from prefect.exceptions import ExecutorError, ExecutorUsageError
+from prefect.executors import dask_processes
 from prefect.executors.base import Executor
 from prefect.executors.calls import GRACE, label_of, values_of
 from prefect.executors.dask_pool import DaskPool
 from prefect.executors.local_dask import LocalDaskExecutor as LocalDaskExecutor  # flows import it from here too
+from prefect.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 RESOURCE = "dask-resource:"
 ROUNDS = 3  # calls under way for each thread: one at work, one at hand, one on the way
 BACKLOG = 16  # calls under way at least: a cluster that adapts grows when it sees work, and small calls travel together
+LOGGER = get_logger("DaskExecutor")
 CHANGES = {"add-worker": "add", "remove-worker": "remove"}
 
 
@@ -133,16 +139,20 @@ class DaskExecutor(Executor):
         """A cluster of our own."""
         import dask
 
+        dask_processes.end_in_a_copy_of_the_script()
         make = found(self.cluster_class)
         settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": 0}
-        kwargs = self.cluster_kwargs
+        kwargs, hint = self.cluster_kwargs, ""
         with ExitStack() as stack:
             if is_local(make):
                 kwargs = {"silence_logs": logging.WARNING if self.debug else logging.CRITICAL, **kwargs}
+                kwargs["preload"] = [*preloads(kwargs.get("preload")), dask_processes.__name__]
                 settings["temporary-directory"] = stack.enter_context(scratch_space())
+                make = partial(dask_processes.deaf, make)
+                hint = f" If this is a script without a guard, {dask_processes.GUARD}."
             with dask.config.set(settings), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "(?s)Port .* is already in use")  # the dashboard takes another one
-                cluster = stack.enter_context(made(make, kwargs))
+                cluster = stack.enter_context(made(make, kwargs, hint))
             if self.adapt_kwargs:
                 cluster.adapt(**self.adapt_kwargs)
             yield cluster
@@ -195,6 +205,10 @@ class DaskExecutor(Executor):
         needs, timeout = resources(about.get("task_tags") or ()), about.get("timeout")
         return self._pool.submit(fn, args, kwargs, timeout=timeout, label=label, resources=needs)
 
+    def places(self, tags: Collection[str]) -> bool:
+        """Calls with a tag `dask-resource:` go where that resource is."""
+        return any(tag.startswith(RESOURCE) for tag in tags)
+
     def wait(self, futures: Any) -> Any:
         """The values of futures, in the same nesting of lists, tuples, sets and dicts."""
         return values_of(futures, lambda call: self._pool.result(call))
@@ -207,14 +221,14 @@ class DaskExecutor(Executor):
         """Send a value to the cluster only once; workers pass it on among themselves."""
         return self._pool.share(value)
 
-    def cancel(self) -> None:
+    def cancel(self) -> Collection[Any]:
         """Take back what has not begun. What is at work ends with a cluster of our own, and goes on in another."""
         run = self._here.run
-        if run is None:
-            return
-        run.pool.cancel()
-        if run.cluster is not None and hasattr(run.cluster, "workers"):
+        if run is not None:
+            run.pool.cancel()
+        if run is not None and hasattr(run.cluster, "workers"):
             run.cluster.sync(dismiss, list(run.cluster.workers.values()))
+        return ()
 
     # --- what there is to see ----------------------------------------------------------------------------------------
 
@@ -315,15 +329,44 @@ def scratch_space() -> Iterator[str]:
     import dask
 
     place = dask.config.get("temporary-directory", None)
-    with TemporaryDirectory(prefix="prefect-dask-", dir=place, ignore_cleanup_errors=True) as directory:
-        yield directory
+    with ExitStack() as stack:
+        directory = TemporaryDirectory(prefix="prefect-dask-", dir=place, ignore_cleanup_errors=True)
+        stack.enter_context(dask_processes.removed_at_the_end(directory.name))
+        yield stack.enter_context(directory)
 
 
-def made(make: Callable[..., Any], kwargs: Mapping[str, Any]) -> Any:
+def preloads(own: str | Sequence[str] | None) -> Sequence[str]:
+    """What workers load before their work, as far as it is not ours."""
+    import dask
+
+    found: str | Sequence[str] = own or dask.config.get("distributed.worker.preload", ())
+    return (found,) if isinstance(found, str) else found
+
+
+def made(make: Callable[..., Any], kwargs: Mapping[str, Any], hint: str) -> Any:
+    """A cluster. It is made in a thread, which Ctrl-C does not reach: a cluster that is half made cannot be closed."""
+    making: Future[Any] = Future()
+    work = partial(copy_context().run, make, **kwargs)
     try:
-        return make(**kwargs)
+        threading.Thread(target=fulfil, args=(making, work), name="prefect-dask", daemon=True).start()
+        return making.result()
+    except KeyboardInterrupt:
+        if not making.cancel():  # it has begun
+            LOGGER.warning("Interrupted while the Dask cluster starts: it is closed as soon as it is up.")
+            with suppress(Exception):
+                making.result().close()
+        raise
     except (OSError, RuntimeError) as error:
-        raise ExecutorError(f"The Dask cluster for this run could not be started: {error}") from error
+        raise ExecutorError(f"The Dask cluster for this run could not be started: {error}{hint}") from error
+
+
+def fulfil(future: Future[Any], work: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def resources(tags: Iterable[str]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -158,7 +158,7 @@ class DaskPool(Pool[DaskCall]):
             call.end(error=outcome)
         self._note(call)
 
-    def cancel(self) -> None:
+    def cancel(self) -> Collection[DaskCall]:
         """Take back what has not begun; generators end at their next item, other calls go on to their end."""
         self._leaving.clear()
         with suppress(OSError):  # a cluster that does not answer has nothing left to cancel
@@ -166,6 +166,7 @@ class DaskPool(Pool[DaskCall]):
         for call in list(self.under_way):
             call.end(Lost(reason=CANCELLED))
             self._note(call)
+        return ()
 
     # --- in the thread of the client ---------------------------------------------------------------------------------
 

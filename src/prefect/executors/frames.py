@@ -14,7 +14,8 @@ kind (1 byte) ─ number (8) ─ size (8) ─ content (size)
 | from a worker | |
 |---|---|
 | READY | I have started |
-| BEGUN | the function is being called now; only for calls with the option TIMED |
+| BEGUN | what has a limit began, at this time of the system's clock, in ns; only for calls with the option TIMED |
+| OVER | it is over; the number is 1 if it was cut short |
 | ITEM | the function yielded this; only for calls with the option STREAM |
 | VALUE | the function returned this; empty for calls with the option STREAM |
 | ERROR | the function raised this |
@@ -27,7 +28,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
-KEEP, DROP, CALL, END, READY, BEGUN, ITEM, VALUE, ERROR = range(9)
+KEEP, DROP, CALL, END, READY, BEGUN, OVER, ITEM, VALUE, ERROR = range(10)
 STREAM, TIMED = 1, 2
 
 HEAD = Struct("<BQQ")
@@ -85,10 +86,6 @@ class Inbox:
 
     def add(self, data: bytes) -> None:
         self._data += data
-
-    def coming(self) -> int | None:
-        """The kind of the frame of which a part is here."""
-        return self._data[0] if self._data else None
 
     def __iter__(self) -> Iterator[Frame]:
         data = self._data

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -126,10 +126,9 @@ class LocalDaskExecutor(Executor):
         """With processes, send a value to each only once."""
         return value if self.inline else self._pool.share(value)
 
-    def cancel(self) -> None:
+    def cancel(self) -> Collection[Any]:
         """Stop what is under way: processes are ended, threads are asked to."""
-        if self._here.pool is not None:
-            self._here.pool.cancel()
+        return () if self._here.pool is None else self._here.pool.cancel()
 
 
 class Here(threading.local):

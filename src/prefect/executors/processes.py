@@ -17,14 +17,14 @@ import os
 import selectors
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from prefect.exceptions import ExecutorError
 from prefect.executors.calls import CANCELLED, GRACE, Pool, label_of
-from prefect.executors.frames import BEGUN, ERROR, ITEM, READY, VALUE, Frame
+from prefect.executors.frames import BEGUN, ITEM, OVER, READY, Frame
 from prefect.executors.remote_calls import RemoteCall
 from prefect.executors.shared import Shared
 from prefect.executors.worker_process import WorkerProcess
@@ -38,7 +38,8 @@ class ProcessPool(Pool[RemoteCall]):
 
     Workers are started when there is work for them, and kept; each does one call at a time. A call whose worker dies
     comes out as `Lost`. So does one that takes longer than its timeout by more than the grace: its worker tells where
-    it is, and gets SIGTERM and, after the grace, SIGKILL, along with all it started.
+    it is, and gets SIGTERM and, after the grace, SIGKILL, along with all it started. A worker whose call was cut short
+    by a `TaskTimeoutSignal` answers and is killed, as what the call has started may go on.
 
     Args:
         workers: how many processes at most.
@@ -90,7 +91,7 @@ class ProcessPool(Pool[RemoteCall]):
         """A value that is sent to each worker once. What stands for it has to be an argument, not a part of one."""
         return Shared(value)
 
-    def cancel(self) -> None:
+    def cancel(self) -> Collection[RemoteCall]:
         """End all workers: those at work with SIGTERM and, after the grace, SIGKILL."""
         self._pending.clear()
         for worker in self._workers:
@@ -105,6 +106,7 @@ class ProcessPool(Pool[RemoteCall]):
         for call in list(self.under_way):
             call.lost(CANCELLED)
             self._note(call)
+        return ()
 
     def advance(self, timeout: float | None = None) -> None:
         """Wait until a worker has something to say, dies, or has had its time."""
@@ -162,8 +164,6 @@ class ProcessPool(Pool[RemoteCall]):
         more = worker.read()
         for frame in worker.inbox:
             self._hear(worker, frame)
-        if worker.inbox.coming() in (VALUE, ERROR) and not worker.overdue:  # a large answer is on its way
-            worker.spare()
         if worker.silent:
             self._selector.unregister(worker.answers)
             self._not_idle(worker)
@@ -177,14 +177,19 @@ class ProcessPool(Pool[RemoteCall]):
         elif call is None or worker.overdue:  # the question for the stack may have cut the call short
             return
         elif frame.kind == BEGUN:
-            worker.limit(call.timeout or 0)
+            worker.limit(frame.number / 1e9, call.timeout or 0)
+        elif frame.kind == OVER:
+            worker.spent = worker.spent or bool(frame.number)
+            worker.spare()
         elif frame.kind == ITEM:
             call.items.append(frame.content)
         else:
             call.answered(frame.kind, frame.content)
             self._note(call)
             worker.free()
-            if not worker.ending:
+            if worker.spent:
+                worker.retire()
+            elif not worker.ending:
                 self._idle.append(worker)
 
     # --- the end of a worker -----------------------------------------------------------------------------------------
@@ -203,8 +208,14 @@ class ProcessPool(Pool[RemoteCall]):
         for worker in list(self._workers):
             if worker.sentinel is None and not worker.alive:
                 self._bury(worker)
-            elif worker.due is not None and worker.due <= now:
+            elif worker.is_due(now) and not self._heard_better(worker, now):
                 worker.press()
+
+    def _heard_better(self, worker: WorkerProcess, now: float) -> bool:
+        """Was a call over in time, and its worker has said so while we were at something else?"""
+        if not worker.silent:
+            self._listen(worker)
+        return not worker.is_due(now)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """A worker is dead; what it has started dies with it."""

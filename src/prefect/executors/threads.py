@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from queue import Empty, SimpleQueue
@@ -112,7 +112,7 @@ class ThreadPool(Pool[LocalCall]):
         with suppress(Empty):
             self._note(self._ended.get(timeout=timeout))
 
-    def cancel(self) -> None:
+    def cancel(self) -> Collection[LocalCall]:
         """Drop what has not begun, and interrupt the rest; what does not react is left alone."""
         self._cancelled = True
         self._let_go()
@@ -127,6 +127,7 @@ class ThreadPool(Pool[LocalCall]):
         for call in list(self.under_way):
             call.lost(RUNS_ON if call in deaf else CANCELLED)
             self._note(call)
+        return deaf
 
     def _let_go(self) -> None:
         """Empty the queue, and tell each thread that there is nothing more to do."""

@@ -7,7 +7,7 @@ lifeline: a pipe whose other end the pool holds. When that closes, the system ki
 stacks:   where the stack is written to, on SIGUSR2 and when this process crashes
 ```
 
-Functions are called in the main thread, so that alarms reach them. SIGTERM ends one with `SystemExit`, so that it can
+Functions are called in the main thread, so that alarms reach them. SIGTERM ends one with `Stopped`, so that it can
 clean up; whatever it does then, it is not answered any more.
 """
 
@@ -22,8 +22,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
+from time import monotonic_ns
 from types import FrameType
 from typing import Any
 
@@ -36,6 +37,7 @@ from prefect.executors.frames import (
     ERROR,
     ITEM,
     KEEP,
+    OVER,
     READY,
     STREAM,
     TIMED,
@@ -44,6 +46,7 @@ from prefect.executors.frames import (
     write,
 )
 from prefect.executors.shared import KEPT
+from prefect.executors.stopping import HERE, Stopped, limits_told_to
 from prefect.utilities.serialization import dumps, loads
 
 BROKEN = 70
@@ -61,8 +64,11 @@ def main(orders: int, answers: int, lifeline: int, stacks: int) -> None:
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed shows, come what may
     worker = Worker(answers)
     signal.signal(signal.SIGTERM, worker.stop)
-    with suppress(EOFError, KeyboardInterrupt):
-        worker.serve(orders)
+    try:
+        with suppress(EOFError, KeyboardInterrupt):
+            worker.serve(orders)
+    except Stopped:
+        sys.exit(128 + signal.SIGTERM)
 
 
 class Worker:
@@ -75,6 +81,7 @@ class Worker:
         self.stopping = False
 
     def serve(self, orders: int) -> None:
+        HERE.heed = self.end_if_stopped
         self.say(READY)
         while self.obey(*read(orders)):
             pass
@@ -93,11 +100,10 @@ class Worker:
         label = "the call"
         try:
             fn, args, kwargs, label = loads(letter)
-            if options & TIMED:
-                self.say(BEGUN)
-            value = fn(*args, **kwargs)
-            if options & STREAM:
-                self.stream(value, label)
+            with limits_told_to(self, fn) if options & TIMED else nullcontext():
+                value = fn(*args, **kwargs)
+                if options & STREAM:
+                    self.stream(value, label)
             kind, content = VALUE, b"" if options & STREAM else packed(value, label)
         except BaseException as error:
             self.end_if_stopped()
@@ -109,13 +115,19 @@ class Worker:
         for item in items:
             self.say(ITEM, packed(item, label))
 
-    def say(self, kind: int, content: bytes = b"") -> None:
+    def begun(self) -> None:
+        self.say(BEGUN, number=monotonic_ns())
+
+    def over(self, cut_short: bool) -> None:
+        self.say(OVER, number=cut_short)
+
+    def say(self, kind: int, content: bytes = b"", number: int = 0) -> None:
         if os.getpid() != self.process:  # of a copy that a function made of this process, nobody wants to hear
             os._exit(0)
         self.end_if_stopped()
         self.speaking = True
         try:
-            write(self.answers, kind, 0, content)
+            write(self.answers, kind, number, content)
         except BaseException:  # half an answer is none, and nothing can follow it
             os._exit(BROKEN)
         self.speaking = False
@@ -123,7 +135,7 @@ class Worker:
 
     def end_if_stopped(self) -> None:
         if self.stopping:
-            raise SystemExit(128 + signal.SIGTERM)
+            raise Stopped
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """What SIGTERM does."""

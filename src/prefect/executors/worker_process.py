@@ -57,6 +57,7 @@ class WorkerProcess:
         silent: has it closed its end of the answers?
         cancelled: was it stopped on behalf of the driver?
         overdue: was it stopped because its call took too long?
+        spent: was its call cut short, so that what that has started may go on?
         blocked: does something wait for room in the pipe of the orders?
     """
 
@@ -68,6 +69,7 @@ class WorkerProcess:
         self.silent = False
         self.cancelled = False
         self.overdue = False
+        self.spent = False
         self.blocked = False
         self.inbox = Inbox()
         self._next = ASK
@@ -165,6 +167,10 @@ class WorkerProcess:
         """Was it told to end, or made to?"""
         return self._next == KILL
 
+    def is_due(self, now: float) -> bool:
+        """Is it time for the next step of ending it?"""
+        return self.due is not None and self.due <= now
+
     def free(self) -> None:
         """Its call is over."""
         self.call = None
@@ -175,16 +181,21 @@ class WorkerProcess:
         if not self.ending:
             self.due = None
 
-    def limit(self, seconds: float) -> None:
+    def limit(self, began: float, seconds: float) -> None:
         """Begin to end it when it is at work for this long, and some more."""
         if not self.ending:
-            self.due = monotonic() + seconds + self.grace
+            self.due = began + seconds + self.grace
 
     def dismiss(self) -> None:
         """Have it end by itself, soon."""
         if not self.ending:
             self._say(END)
             self._next, self.due = KILL, monotonic() + self.grace
+
+    def retire(self) -> None:
+        """End it at once, with all that its last call has left behind."""
+        self._next = KILL
+        self.press()
 
     def part(self) -> None:
         """It does not talk any more, so it is about to die; if it is not, it is made to."""

@@ -33,6 +33,7 @@ from prefect.exceptions import PrefectException, ResultMissing, ResultUnreadable
 from prefect.store.records import Value
 from prefect.utilities.documents import Fields
 from prefect.utilities.serialization import dumps
+from prefect.utilities.texts import text_of
 
 SCALARS = frozenset({int, float, bool, str, type(None)})
 COLUMN, PAIRS = b"j", b"m"
@@ -128,7 +129,7 @@ class Keeper:
         except TooLarge:
             return lost(f"it takes more than {self.most:,} bytes (store.value_bytes)")
         except Exception as error:
-            return lost(f"it cannot be pickled ({type(error).__name__}: {error})"[:300])
+            return lost(f"it cannot be pickled ({type(error).__name__}: {text_of(error)})"[:300])
         if self.secrets and any(each.encode() in data for each in self.secrets):
             return lost("it holds a secret")
         if len(data) <= self.inline:

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from prefect.exceptions import PrefectSignal
 from prefect.utilities.anatomy import Parts, Step, attributes, is_plain, parts, written
+from prefect.utilities.texts import text_of
 
 MOST_OBSTACLES = 100
 MOST_IN_ONE = 10  # parts of one list, say, that are followed; the others are most likely of the same kind
@@ -262,11 +263,11 @@ def root_cause(error: BaseException) -> BaseException:
 
 def is_usual(error: BaseException) -> bool:
     """Does an error only say that there is no way to pickle things of this type?"""
-    return type(error) is TypeError and str(error).startswith("cannot pickle")
+    return type(error) is TypeError and text_of(error).startswith("cannot pickle")
 
 
 def in_short(error: BaseException) -> str:
-    text = str(error).partition("\n")[0]
+    text = text_of(error).partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

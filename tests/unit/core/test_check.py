@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect import Flow, Parameter, Task, mapped, task, unmapped
+from prefect import Flow, Parameter, Task, as_task, mapped, task, unmapped
 from prefect.core.check import Finding, Kind
 from prefect.engine.results import LocalResult
-from prefect.executors import Executor, LocalExecutor
+from prefect.executors import Executor, LocalDaskExecutor, LocalExecutor
 from prefect.tasks.core import Constant
 from prefect.utilities.configuration import set_temporary_config
 from prefect.utilities.tasks import defaults_from_attrs
@@ -31,7 +31,7 @@ class Threads(Executor):
 class Stopping(Executor):
     """Stops work when its time is over."""
 
-    stops_work = True
+    stops_work = distant = True
 
 
 @task
@@ -105,12 +105,35 @@ def test_a_lock_among_the_arguments_is_found_at_the_task_that_holds_it():
 
     found = flow.check()
 
-    assert [each.name for each in found] == ["plain", "List", "Constant[lock]"]
+    assert [each.name for each in found] == ["plain", "plain", "Constant[lock]"]
     assert told(found) == [
         "plain → argument 'x': _thread.lock",
-        "List → argument 'elements' → [1]: _thread.lock",
+        "plain → argument 'x' → [1]: _thread.lock",
         "Constant[lock].value: _thread.lock",
     ]
+
+
+def test_a_lock_in_nested_collections_is_found_at_the_task_that_they_are_for():
+    """also beside the values of other tasks, and in a list to map over"""
+    lock = threading.Lock()
+    with Flow("nested") as flow:
+        plain([1, {"a": (lock, plain(1))}])
+        plain.map([{"b": lock}, 2])
+
+    found = flow.check()
+
+    assert told(found) == [
+        "plain → argument 'x' → [1]['a'][0]: _thread.lock",
+        "plain → argument 'x' → [0]['b']: _thread.lock",
+    ]
+    assert [each.where for each in found] == [line(plain.run, 0)] * 2
+
+
+def test_a_collection_that_cannot_be_put_together_is_passed_over():
+    with Flow("unhashable") as flow:
+        plain({1, as_task([], flow)})
+
+    assert flow.check() == []
 
 
 def test_an_exception_class_is_no_obstacle_but_a_broken_exception_is():
@@ -153,7 +176,7 @@ def test_large_data_among_the_arguments_is_found():
     found = flow.check()
 
     assert [each.kind for each in found] == ["large data", "large data"]
-    assert [each.name for each in found] == ["plain", "List"]
+    assert [each.name for each in found] == ["plain", "plain"]
     assert "load it in a task" in found[0].message
 
 
@@ -365,11 +388,12 @@ def test_an_executor_that_stops_work_keeps_timeouts():
     assert slow().check(executor=Stopping()) == []
 
 
-def test_the_local_executor_is_said_to_interrupt_python_code_on_the_main_thread():
-    [found] = slow().check(executor=LocalExecutor())
+@pytest.mark.parametrize("executor", [LocalExecutor(), LocalDaskExecutor("sync")], ids=repr)
+def test_an_executor_that_works_at_once_is_said_to_interrupt_python_code_on_the_main_thread(executor):
+    [found] = slow().check(executor=executor)
 
     assert found.kind == "timeout"
-    assert "5 s is kept by LocalExecutor on the main thread only" in found.message
+    assert f"5 s is kept by {type(executor).__name__} on the main thread only" in found.message
     assert "C code" in found.message
 
 
@@ -407,6 +431,33 @@ def test_tasks_that_the_flow_made_itself_are_not_mentioned():
 
     assert [each.name for each in flow.tasks if each.timeout] == ["List"]
     assert flow.check() == []
+
+
+# --- generators -------------------------------------------------------------------------------------------------------
+
+
+@task(timeout=5, max_retries=2, retry_delay=1)
+def numbers():
+    yield 1
+
+
+def test_what_does_not_reach_a_generator_is_said():
+    with Flow("stream") as flow:
+        plain.map(numbers())
+
+    assert [(each.kind, each.message.split(":")[1].split(";")[0]) for each in flow.check(executor=LocalExecutor())] == [
+        ("generator", " no timeout reaches it"),
+        ("generator", " no max_retries reaches it"),
+    ]
+
+
+def test_a_generator_cannot_be_read_as_a_whole_in_another_process():
+    with Flow("whole") as flow:
+        plain(numbers.copy(timeout=None, max_retries=0, retry_delay=None))
+
+    assert flow.check(executor=LocalExecutor()) == []
+    [found] = flow.check(executor=Stopping())
+    assert "cannot be sent to 'plain' in another process; return a list" in found.message
 
 
 # --- where children store their values --------------------------------------------------------------------------------

@@ -11,21 +11,21 @@ import inspect
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from prefect import Flow, context, task, unmapped
+from prefect import Flow, Parameter, context, task, unmapped
 from prefect.engine.cache_validators import all_inputs
 from prefect.engine.parcels import TEMPLATES
 from prefect.engine.result.released import Released
 from prefect.engine.results import LocalResult
 from prefect.engine.state import Crashed, Failed, Mapped, State, Success, TimedOut
-from prefect.exceptions import PrefectException, ResultReleased
-from prefect.executors import Executor
+from prefect.exceptions import ExecutorUsageError, PrefectException, ResultReleased
+from prefect.executors import Executor, LocalExecutor
 from prefect.executors.base import Lost
 from prefect.utilities.configuration import set_temporary_config
 
@@ -161,6 +161,22 @@ def test_a_shorter_map_in_a_lane_ends_earlier(notes):
     assert flow.run(executor=Distant()).result[b].result == [11, 22]
 
 
+def test_a_map_that_the_executor_has_a_place_for_is_no_part_of_a_lane(notes):
+    """a.map ─▶ b.map (tagged) ─▶ c.map"""
+
+    class Placing(Distant):
+        def places(self, tags: Collection[str]) -> bool:
+            return "gpu" in tags
+
+    executor = Placing()
+    with Flow("f") as flow:
+        last = stage("c").map(stage("b", tags=["gpu"]).map(stage("a").map([0, 1])))
+
+    assert flow.run(executor=executor).result[last].result == [0, 1]
+    assert notes.order == ["a0", "a1", "b0", "b1", "c0", "c1"]
+    assert executor.calls == ["a[0]", "a[1]", "b[0]", "b[1]", "c[0]", "c[1]"]
+
+
 def test_a_lane_stops_where_a_child_has_to_be_tried_again(notes):
     """a.map ─▶ b.map, where b[1] fails once; a[1] does not run again"""
 
@@ -223,6 +239,22 @@ def test_a_large_value_is_let_go_when_its_last_reader_has_read_it():
     assert all(isinstance(child._held, Released) for child in result[made].map_states)
     with pytest.raises(ResultReleased, match=r"100,0\d\d bytes .*RELEASE_VALUES"):
         _ = result[made].result
+
+
+@pytest.mark.parametrize("executor", [Distant, LocalExecutor])
+def test_a_run_whose_input_was_let_go_fails_and_says_so(executor):
+    """The states of a run are given to another one, in which somebody reads what was let go."""
+    with Flow("f") as flow:
+        made = task(lambda x: bytes(BIG), name="make").map([1, 2])
+        measured = task(lambda b: len(b), name="measure").map(made)
+        beside = task(lambda: 1, name="beside")()
+    first = flow.run(executor=Distant()).result
+
+    result = flow.run(executor=executor(), task_states={made: first[made]}).result
+
+    assert kinds(result[measured]) == ["Failed", "Failed"]
+    assert isinstance(result[measured].map_states[0].result, ResultReleased)
+    assert result[beside].is_successful()
 
 
 def test_large_values_that_others_read_are_kept():
@@ -288,6 +320,70 @@ def test_a_value_that_cannot_travel_fails_its_task_and_names_the_culprit():
     assert result[beside].is_successful()
 
 
+def noted(task: Any, old: State, new: State) -> None:
+    note(f"{type(old).__name__} to {type(new).__name__}")
+
+
+@pytest.mark.parametrize("settings", [{}, {"log_stdout": True}], ids=["plain", "with a step of its own"])
+def test_the_retries_of_a_task_are_for_a_value_that_cannot_travel_too(settings, notes):
+    """lock.map ─▶ after.map, where lock[1] returns a lock at its first attempt"""
+
+    def once(x):
+        return threading.Lock() if x == 1 and context.task_run_count == 1 else x
+
+    with Flow("f") as flow:
+        made = stage("lock", once, max_retries=1, retry_delay=0.001, **settings)
+        children = made.map([0, 1])
+        after = stage("after").map(children)
+        single = made(1)
+
+    result = flow.run(executor=Distant()).result
+
+    assert (result[children].result, result[after].result, result[single].result) == ([0, 1], [0, 1], 1)
+    assert (notes.runs["lock1"], notes.runs["after1"]) == (2, 1)
+
+
+def test_handlers_hear_that_a_value_cannot_travel(notes):
+    flow = Flow("f", tasks=[lock := task(lambda: threading.Lock(), name="lock", state_handlers=[noted])])
+
+    state = flow.run(executor=Distant()).result[lock]
+
+    assert type(state) is Failed
+    assert "cannot travel from its worker: the value: _thread.lock" in state.message
+    assert notes.order == ["Pending to Running", "Running to Failed"]
+
+
+def test_handlers_still_see_the_value_itself(notes):
+    def look(task, old, new):
+        note(f"{type(new).__name__} of {new.result!r}")
+
+    flow = Flow("f", tasks=[each := task(lambda: [1, 2], name="each", state_handlers=[look])])
+
+    assert flow.run(executor=Distant()).result[each].result == [1, 2]
+    assert notes.order[-1] == "Success of [1, 2]"
+
+
+class Unreadable:
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+def test_a_value_that_cannot_be_read_back_fails_its_task_alone():
+    """odd.map ─▶ after.map, and beside"""
+    with Flow("f") as flow:
+        odd = task(lambda x: Unreadable() if x == 1 else x, name="odd").map([0, 1])
+        after = stage("after").map(odd)
+        single = task(lambda: Unreadable(), name="single")()
+        beside = task(lambda: 1, name="beside")()
+
+    result = flow.run(executor=Distant()).result
+
+    assert kinds(result[odd]) == ["Success", "Failed"]
+    assert kinds(result[after]) == ["Success", "TriggerFailed"]
+    assert "invalid literal" in result[single].message
+    assert result[beside].is_successful()
+
+
 class TwoArguments(Exception):
     def __init__(self, one: Any, two: Any) -> None:
         super().__init__("message")
@@ -339,6 +435,74 @@ def test_a_task_that_cannot_travel_fails_alone():
     assert result[beside].is_successful()
 
 
+FORESEEN = "`flow.check()` finds such things before a run"
+
+
+def handler_with(thing: Any) -> Callable[..., None]:
+    def handler(runner: Any, old: State, new: State) -> None:
+        assert thing is not None
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("options", "culprit"),
+    [
+        ({"context": {"db": threading.Lock()}}, "context 'db': _thread.lock"),
+        ({"parameters": {"x": [threading.Lock()]}}, "parameter 'x'[0]: _thread.lock"),
+        (
+            {"task_runner_state_handlers": [handler_with(threading.Lock())]},
+            "task_runner_state_handlers[0] → closure 'thing': _thread.lock",
+        ),
+    ],
+)
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_is_given_to_a_run_and_cannot_travel_is_called_by_its_name(options, culprit, mapped):
+    """It is given when `flow.check` is over, which nobody is sent to."""
+    with Flow("f") as flow:
+        stage("other")(Parameter("x", default=0))
+        each = stage("each").map([1]) if mapped else stage("each")(1)
+
+    state = flow.run(executor=Distant(), **options).result[each]
+
+    state = state.map_states[0] if mapped else state
+    assert type(state) is Failed
+    assert f"cannot be sent to a worker: {culprit}" in state.message
+    assert FORESEEN not in state.message
+
+
+def test_what_cannot_travel_in_a_collection_is_told_of_the_task_that_it_is_for():
+    """a collection itself is put together where its parts are"""
+    lock = threading.Lock()
+    executor = Distant()
+    with Flow("f") as flow:
+        each = stage("each")([1, {"a": lock}])
+        beside = stage("beside", sum)([1, stage("two")(2)])
+
+    result = flow.run(executor=executor).result
+
+    assert (
+        "<Task: each> cannot be sent to a worker: each → argument 'x' → [1]['a']: _thread.lock" in result[each].message
+    )
+    assert FORESEEN in result[each].message
+    assert result[beside].result == 3
+    assert executor.calls == ["two[None]", "beside[None]"]
+
+
+def test_children_with_inputs_that_cannot_travel_fail_alone(notes):
+    """[0, lock, 2, 3] ─▶ a.map ─▶ b.map"""
+    with Flow("f") as flow:
+        a = stage("a").map([0, threading.Lock(), 2, 3])
+        b = stage("b").map(a)
+
+    result = flow.run(executor=Distant()).result
+
+    assert kinds(result[a]) == ["Success", "Failed", "Success", "Success"]
+    assert kinds(result[b]) == ["Success", "TriggerFailed", "Success", "Success"]
+    assert "cannot be sent to a worker: a[1] → argument 'x': _thread.lock" in result[a].map_states[1].message
+    assert set(notes.runs.values()) == {1}
+
+
 def test_the_tasks_before_need_not_travel():
     """here (which holds a lock, and ran before) ─▶ there"""
     lock = threading.Lock()
@@ -349,6 +513,24 @@ def test_the_tasks_before_need_not_travel():
     result = flow.run(executor=Distant(), task_states={here: Success(result=5)}).result
 
     assert result[there].result == 5
+
+
+def test_work_that_the_executor_refuses_fails_and_nothing_else():
+    class Choosy(Distant):
+        def submit(self, fn: Any, *args: Any, extra_context: Any = None, **kwargs: Any) -> Any:
+            if "wrong" in extra_context["task_tags"]:
+                raise ExecutorUsageError("The tag 'wrong' is wrong.")
+            return super().submit(fn, *args, extra_context=extra_context, **kwargs)
+
+    with Flow("f") as flow:
+        refused, children = stage("refused", tags=["wrong"])(1), stage("children", tags=["wrong"]).map([1, 2])
+        beside = stage("beside")(1)
+
+    result = flow.run(executor=Choosy()).result
+
+    assert (type(result[refused]), result[refused].message) == (Failed, "The tag 'wrong' is wrong.")
+    assert kinds(result[children]) == ["Failed", "Failed"]
+    assert result[beside].is_successful()
 
 
 # --- hands that die ---------------------------------------------------------------------------------------------------
@@ -397,6 +579,20 @@ def test_of_a_map_only_the_child_that_kills_its_hands_is_crashed(exact, notes):
     assert [state.result for state in states[:150]] == list(range(150))
     if exact:
         assert max(count for name, count in notes.runs.items() if name not in ("each150", "each dies")) == 1
+
+
+def test_a_death_in_a_lane_counts_for_all_that_may_have_caused_it(notes, caplog):
+    """a.map ─▶ poison.map, which run together; nobody knows which of them it was"""
+    with Flow("f") as flow:
+        last = stage("poison", dies("poison", times=9)).map(stage("a").map([0, 1, 2]))
+
+    states = flow.run(executor=Distant()).result[last].map_states
+
+    assert [type(state).__name__ for state in states] == ["Success", "Crashed", "Success"]
+    assert notes.runs["poison dies"] == 3
+    assert notes.runs["a1"] == 2
+    assert "Task 'a[1]' or 'poison[1]': died: killed by SIGKILL; it runs again (1 of 2)." in caplog.messages
+    assert "Task 'poison[1]': died: killed by SIGKILL; it is given up after 3 attempts." in caplog.messages
 
 
 def test_the_retries_of_a_task_are_not_spent_on_dead_hands(notes):

@@ -10,17 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect.engine.live_picture import MOST_BARS, Picture, Speed, bar, clock, rate
+from prefect.engine.live_picture import MOST_BARS, SHORTEST_BAR, Picture, Speed, bar, clock, rate
 from prefect.engine.progress import MapProgress, Snapshot
 from prefect.engine.state import Failed, Pending, Running, Success
 
 WIDE = 100
 
 
-def drawn(snapshot: Snapshot, columns: int = WIDE, encoding: str = "utf-8") -> list[str]:
+def drawn(snapshot: Snapshot, columns: int = WIDE, encoding: str = "utf-8", name: str = "daily") -> list[str]:
     """The lines of a picture without their colours."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    return [bare(line) for line in Picture("daily", stream, time.monotonic()).lines(snapshot, columns)]
+    picture = Picture(name, stream, time.monotonic())
+    for each in snapshot.maps:
+        picture.speeds[each.number] = speed = Speed()
+        speed.per_second(0, time.monotonic() - 10)
+    return [bare(line) for line in picture.lines(snapshot, columns)]
 
 
 def bare(line: str) -> str:
@@ -76,6 +80,44 @@ def test_the_parts_of_several_maps_stand_below_each_other() -> None:
     assert one.index("━") == other.index("━")
     assert one.index("/") < len(one) <= len(other)
     assert one.rindex("━") == other.rindex("━")
+
+
+LONG_NAMES = (
+    some_map("load_the_customers_of_a_very_long_name", 0, total=500, failed=3, later=7),
+    some_map("transform", 1, total=2_000, done=1_000, failed=12),
+)
+
+
+@given(st.integers(40, 120))
+def test_bars_are_there_and_words_are_whole_on_narrow_terminals_too(columns: int) -> None:
+    for line in drawn(Snapshot({}, LONG_NAMES), columns)[1:]:
+        name, bar, behind = re.split("(━+)", line)
+
+        assert len(name.strip()) <= columns // 3
+        assert len(bar) >= SHORTEST_BAR
+        assert set(re.findall("[a-z]+", behind)) <= {"failed", "retrying", "left", "s"}
+
+
+def test_the_narrower_the_terminal_the_less_stands_behind_the_bar() -> None:
+    behind = [re.split("━+", drawn(Snapshot({}, LONG_NAMES), columns)[1])[1] for columns in (110, 90, 66, 56, 40)]
+    words = [re.findall("[a-z]+", line) for line in behind]
+
+    assert words == [
+        ["failed", "retrying", "s", "left"],
+        ["failed", "retrying", "left"],
+        ["failed", "retrying"],
+        ["failed"],
+        [],
+    ]
+
+
+@given(st.integers(30, 120))
+def test_a_long_name_leaves_room_for_what_is_over_and_the_time(columns: int) -> None:
+    counts = {Pending: 12, Running: 8, Success: 100, Failed: 3}
+    first = drawn(Snapshot(counts, ()), columns, name="the daily report with a rather long name")[0]
+
+    assert first.startswith("the dail")
+    assert re.search(r"(  |, )3 failed +0:00$", first)
 
 
 def test_names_in_square_brackets_are_no_markup() -> None:

@@ -36,6 +36,8 @@ from prefect.engine.state import (
 )
 from prefect.engine.task_runner import STEPS
 from prefect.exceptions import TaskTimeoutSignal, UnmappableError
+from prefect.executors import stopping
+from prefect.executors.stopping import Stopped
 from prefect.utilities.configuration import set_temporary_config
 
 HOUR = timedelta(hours=1)
@@ -392,6 +394,50 @@ def test_a_slow_coroutine_is_timed_out():
         await asyncio.sleep(5)
 
     assert type(run(slow)) is TimedOut
+
+
+# A process that is told to end
+
+
+@pytest.fixture
+def told_to_end(monkeypatch):
+    """In this thread, as in a worker that got SIGTERM, whatever comes next does not count."""
+
+    def heed():
+        raise Stopped
+
+    return lambda: monkeypatch.setattr(stopping.HERE, "heed", heed)
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_what_comes_of_a_task_whose_process_is_told_to_end_is_told_to_no_handler(told_to_end, swallows):
+    heard, cleaned = [], []
+
+    def work():
+        told_to_end()
+        try:
+            stopping.heed()
+        except Stopped:
+            cleaned.append(1)
+            if not swallows:
+                raise
+
+    with pytest.raises(Stopped):
+        run(task(work, state_handlers=[lambda obj, old, new: heard.append(type(new))], max_retries=1, retry_delay=0))
+
+    assert heard == [Running]
+    assert cleaned == [1]
+
+
+def test_a_handler_whose_process_is_told_to_end_has_not_failed(told_to_end, caplog):
+    def handler(obj, old, new):
+        told_to_end()
+        stopping.heed()
+
+    with pytest.raises(Stopped):
+        run(one.copy(state_handlers=[handler]))
+
+    assert "failed" not in caplog.text
 
 
 # Targets, caches, checkpoints

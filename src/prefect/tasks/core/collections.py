@@ -14,6 +14,11 @@ from prefect.exceptions import TaskSettingError
 NOTHING: tuple[Any, ...] = ()
 
 
+def puts_together(task: Task) -> bool:
+    """Is this a collection that somebody wrote down as an argument, such as `[x, y]`?"""
+    return task.auto_generated and isinstance(task, VarArgsTask | Dict)
+
+
 class VarArgsTask(Task):
     """A task with any number of numbered arguments; `run` gets them back in order through `arranged`."""
 
