@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import re
@@ -27,7 +28,7 @@ from hypothesis import strategies as st
 from prefect import Flow, task
 from prefect.engine.state import Failed
 from prefect.exceptions import ExecutorError, ExecutorUsageError
-from prefect.executors import DaskExecutor
+from prefect.executors import DaskExecutor, dask_pool
 from prefect.executors.base import Lost
 from prefect.utilities.configuration import set_temporary_config
 
@@ -214,6 +215,47 @@ def test_calls_that_ask_for_all_of_a_resource_run_one_after_the_other(threads):
 def test_a_tag_without_an_amount_is_refused(threads, tag):
     with pytest.raises(ExecutorUsageError, match="write 'dask-resource:GPU=1'"):
         threads.submit(len, (), extra_context={"task_tags": {tag}})
+
+
+@pytest.mark.parametrize(
+    ("tags", "size", "message"),
+    [
+        (["dask-resource:TPU=1"], 1, "No worker of the Dask cluster offers TPU=1; 'waits' waits for one."),
+        ([], 0, "The Dask cluster has no worker; the tasks wait for one."),
+    ],
+)
+def test_calls_that_nobody_can_make_are_told_of_once(monkeypatch, caplog, tags, size, message):
+    monkeypatch.setattr(dask_pool, "LOOKS_IN_VAIN", 1)
+    monkeypatch.setattr(dask_pool, "LOOKS_EVERY", 0.01)
+    about = {"task_name": "waits", "task_tags": set(tags)}
+
+    with LocalCluster(
+        n_workers=size, processes=False, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        executor = DaskExecutor(address=cluster.scheduler_address)
+        with executor.start():
+            call = executor.submit(len, (), extra_context=about)
+            assert executor.next_done({1: call}, 0.5) is None
+
+    assert [record.message for record in caplog.records if record.name == "prefect.DaskExecutor"] == [message]
+
+
+def test_clusters_that_start_side_by_side_leave_the_settings_of_dask_alone():
+    names = ("temporary-directory", "distributed.scheduler.allowed-failures")
+    before = [dask.config.get(name, None) for name in names]
+
+    def work(seconds: float) -> None:
+        executor = DaskExecutor(cluster_kwargs=THREADS)
+        with executor.start():
+            time.sleep(seconds)
+
+    runs = [threading.Thread(target=work, args=(seconds,)) for seconds in (0.1, 0.3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+
+    assert [dask.config.get(name, None) for name in names] == before
 
 
 # --- death ------------------------------------------------------------------------------------------------------------

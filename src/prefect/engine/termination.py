@@ -7,7 +7,7 @@ first signal ──▶ KeyboardInterrupt ──▶ work is stopped ──▶ cle
 
 A second signal ends the clean-up that is at work, and the next one has its turn. It is not heeded while work is being
 stopped, which takes seconds at most. Nor is it within a second after the first: a terminal and a program around this
-one, such as `docker run`, often send the same request twice.
+one, such as `docker run`, often send the same request twice. The next run listens anew.
 
 After SIGTERM the process ends, as it would have done at once.
 """
@@ -33,17 +33,23 @@ class Interrupts:
     Attributes:
         held: does no signal interrupt now?
         terminated: was there a SIGTERM?
+        process: whose signals they are; copies of it, which a task may make, do as if nobody listened.
     """
 
     def __init__(self) -> None:
-        self.held = False
-        self.terminated = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the signals of the run before, or those of the process that this one is a copy of."""
+        self.held = self.terminated = False
         self._last = float("-inf")
-        self._process = os.getpid()
+        self.process = os.getpid()
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a copy that a task made of this process
-            raise KeyboardInterrupt
+        if os.getpid() != self.process:
+            signal.signal(signum, USUAL[signum])
+            signal.raise_signal(signum)
+            return
         self.terminated = self.terminated or signum == signal.SIGTERM
         now = monotonic()
         if self.held or now - self._last < SAME_REQUEST:
@@ -65,6 +71,8 @@ def interruptible() -> Iterator[None]:
     """
     taken = [number for number, usual in USUAL.items() if is_main() and signal.getsignal(number) is usual]
     try:
+        if taken:
+            INTERRUPTS.begin_anew()
         for number in taken:
             signal.signal(number, INTERRUPTS)
         yield

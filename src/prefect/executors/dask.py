@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 RESOURCE = "dask-resource:"
 ROUNDS = 3  # calls under way for each thread: one at work, one at hand, one on the way
 BACKLOG = 16  # calls under way at least: a cluster that adapts grows when it sees work, and small calls travel together
+STARTING = threading.Lock()
 LOGGER = get_logger("DaskExecutor")
 CHANGES = {"add-worker": "add", "remove-worker": "remove"}
 
@@ -144,15 +145,16 @@ class DaskExecutor(Executor):
         settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": 0}
         kwargs, hint = self.cluster_kwargs, ""
         with ExitStack() as stack:
-            if is_local(make):
-                kwargs = {"silence_logs": logging.WARNING if self.debug else logging.CRITICAL, **kwargs}
-                kwargs["preload"] = [*preloads(kwargs.get("preload")), dask_processes.__name__]
-                settings["temporary-directory"] = stack.enter_context(scratch_space())
-                make = partial(dask_processes.deaf, make)
-                hint = f" If this is a script without a guard, {dask_processes.GUARD}."
-            with dask.config.set(settings), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "(?s)Port .* is already in use")  # the dashboard takes another one
-                cluster = stack.enter_context(made(make, kwargs, hint))
+            with STARTING:  # settings of Dask are those of the whole process: two starts would put back each other's
+                if is_local(make):
+                    kwargs = {"silence_logs": logging.WARNING if self.debug else logging.CRITICAL, **kwargs}
+                    kwargs["preload"] = [*preloads(kwargs.get("preload")), dask_processes.__name__]
+                    settings["temporary-directory"] = stack.enter_context(scratch_space())
+                    make = partial(dask_processes.deaf, make)
+                    hint = f" If this is a script without a guard, {dask_processes.GUARD}."
+                with dask.config.set(settings), warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "(?s)Port .* is already in use")  # the dashboard takes another
+                    cluster = stack.enter_context(made(make, kwargs, hint))
             if self.adapt_kwargs:
                 cluster.adapt(**self.adapt_kwargs)
             yield cluster
@@ -357,7 +359,16 @@ def made(make: Callable[..., Any], kwargs: Mapping[str, Any], hint: str) -> Any:
                 making.result().close()
         raise
     except (OSError, RuntimeError) as error:
-        raise ExecutorError(f"The Dask cluster for this run could not be started: {error}{hint}") from error
+        root = root_of(error)
+        why = f"{error}" if root is error else f"{error} ({type(root).__name__}: {root})"
+        raise ExecutorError(f"The Dask cluster for this run could not be started: {why}{hint}") from error
+
+
+def root_of(error: BaseException) -> BaseException:
+    """What an error goes back to: Dask tells of it in several layers."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def fulfil(future: Future[Any], work: Callable[[], Any]) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -28,13 +28,16 @@ from prefect.exceptions import ExecutorError
 from prefect.executors.base import Lost
 from prefect.executors.calls import CANCELLED, Call, Pool, label_of
 from prefect.executors.dask_worker import Place, in_time, packed, perform, same, stop, unpacked
+from prefect.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 LOOKS_EVERY = 0.5  # seconds between two looks at the size of the cluster
+LOOKS_IN_VAIN = 20  # looks without an outcome after which somebody may want to know why
 TOGETHER = 0.1  # seconds after which those that are fetched together hold up the next ones no longer
 PATIENCE = 2.0  # seconds that the cluster has to answer when a run is cancelled
+LOGGER = get_logger("DaskExecutor")
 SPOILT = ("cancelled", "error")  # states of a future from which nothing more will come
 
 
@@ -94,6 +97,8 @@ class DaskPool(Pool[DaskCall]):
         self._done: list[tuple[DaskCall, Future[bytes]]] = []
         self._broken = ""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_vain = 0
+        self._told: set[str] = set()
 
     def __enter__(self) -> DaskPool:
         self.client.sync(self._begin)
@@ -279,6 +284,7 @@ class DaskPool(Pool[DaskCall]):
         except Exception as error:  # errors of the function itself are outcomes
             outcome = ExecutorError(f"Dask could not make the call {call.key}: {error!r}.")
             outcome.__cause__ = error
+        self._in_vain = 0
         call.future = None
         future.release()  # at once, even if an error still refers to it, so that the cluster forgets the call
         self._home.put((call, outcome))
@@ -294,10 +300,43 @@ class DaskPool(Pool[DaskCall]):
             await asyncio.sleep(LOOKS_EVERY)
             with suppress(OSError):  # if it is gone, the calls tell
                 await self._look()
+                await self._tell_why_nothing_happens()
             revive(self.client.cluster)
 
     async def _look(self) -> None:
         self.threads = sum((await self.client.nthreads(asynchronous=True)).values())
+
+    async def _tell_why_nothing_happens(self) -> None:
+        """Say, once for each reason, why calls cannot even begin."""
+        self._in_vain = self._in_vain + 1 if self.under_way else 0
+        if self._in_vain < LOOKS_IN_VAIN:
+            return
+        self._in_vain = 0
+        for reason in [each async for each in self._reasons() if each not in self._told]:
+            self._told.add(reason)
+            LOGGER.warning("%s", reason)
+
+    async def _reasons(self) -> AsyncIterator[str]:
+        if not self.threads:
+            yield "The Dask cluster has no worker; the tasks wait for one."
+            return
+        wanted = [call for call in list(self.under_way) if call.resources]
+        if not wanted:
+            return
+        offers = await self.client.run_on_scheduler(offered, asynchronous=True)
+        for call in wanted:
+            for name, amount in call.resources.items():
+                if amount > offers.get(name, 0):
+                    yield f"No worker of the Dask cluster offers {name}={amount:g}; '{call.label}' waits for one."
+
+
+def offered(dask_scheduler: Any) -> dict[str, float]:
+    """The most that any worker offers of each resource; asked of the scheduler."""
+    most: dict[str, float] = {}
+    for worker in dask_scheduler.workers.values():
+        for name, amount in worker.resources.items():
+            most[name] = max(amount, most.get(name, 0))
+    return most
 
 
 def placed(argument: Any, shared: list[Shared]) -> Any:

@@ -17,12 +17,6 @@ from prefect.engine.termination import heeded, held, interruptible
 from prefect.executors import LocalDaskExecutor, LocalExecutor
 
 
-@pytest.fixture(autouse=True)
-def first_signal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The signals of the test before are forgotten."""
-    monkeypatch.setattr(termination.INTERRUPTS, "_last", float("-inf"))
-
-
 @pytest.fixture
 def told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each signal is a request of its own, however soon it comes after another one."""
@@ -240,10 +234,26 @@ def test_a_copy_that_a_task_makes_of_this_process_is_ended_by_sigterm_at_once():
     with interruptible(), held():
         child = os.fork()
         if not child:
-            try:
-                os.kill(os.getpid(), signal.SIGTERM)
-            except KeyboardInterrupt:
-                os._exit(0)
+            os.kill(os.getpid(), signal.SIGTERM)
             os._exit(1)
 
-        assert os.waitpid(child, 0)[1] == 0
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+
+
+def test_the_next_run_can_be_interrupted_at_once():
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            ctrl_c()
+
+
+def test_a_copy_of_a_process_in_which_a_run_begins_listens_for_itself():
+    child = os.fork()
+    if not child:
+        try:
+            with interruptible(), held():
+                ctrl_c()
+            os._exit(0)
+        finally:
+            os._exit(1)
+
+    assert os.waitpid(child, 0)[1] == 0
