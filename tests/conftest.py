@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from prefect.utilities.logging import get_logger
 
 hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine is no reason to fail
 hypothesis.settings.load_profile("tests")
+
+# A shell lets what it runs in the background ignore Ctrl-C, and tests inherit that: those that send it would never end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
