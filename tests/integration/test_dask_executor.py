@@ -667,11 +667,13 @@ def test_a_driver_that_is_killed_leaves_no_process_and_no_file(tmp_path):
 
 
 INTERRUPTED = """
+    import time
+
     from prefect import Flow, task
     from prefect.executors import DaskExecutor
 
     if __name__ == "__main__":
-        flow = Flow("f", tasks=[task(lambda: 1, name="never")])
+        flow = Flow("f", tasks=[task(lambda: time.sleep(60), name="long")])
         print("starting", flush=True)
         state = flow.run(executor=DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None}))
         print(type(state).__name__)

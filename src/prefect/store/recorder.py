@@ -113,7 +113,7 @@ class Recorder:
         self._wake = wake
         self._changed = Condition()
         self._at_work: dict[tuple[int, int], AtWork] = {}
-        self._announced: set[tuple[int, int]] = set()
+        self._announced: dict[tuple[int, int], Seconds] = {}
         self._rows = rows if rows is not None else {}
         self._started = run.started
         self._opened: dict[int, int] = {}
@@ -175,15 +175,15 @@ class Recorder:
         ended: Sequence[Seconds],
     ) -> None:
         number = self._tasks[task].number
-        rows = self._rows.get(number, {})
-        plain = [
-            type(state) is Success
-            and state.message == PLAIN
-            and not trail_of(state)
-            and (not rows or indices[position] not in rows)
-            for position, state in enumerate(states)
-        ]
-        with self._changed:
+        with self._changed:  # from the first look at the rows: the writer adds those of what is still at work
+            rows = self._rows.get(number, {})
+            plain = [
+                type(state) is Success
+                and state.message == PLAIN
+                and not trail_of(state)
+                and (not rows or indices[position] not in rows)
+                for position, state in enumerate(states)
+            ]
             self._at_work.pop((number, indices[0]), None)
             if all(plain) and stretches.grows(indices):
                 self._stretch(number, indices, states, began, ended)
@@ -243,7 +243,7 @@ class Recorder:
         if not steps or not self._allowed(number, index, steps[0].state):
             return
         if (number, index) in self._announced:
-            self._announced.discard((number, index))
+            del self._announced[number, index]
             steps = steps[1:] if steps[0].state == RUNNING and len(steps) > 1 else steps
         for step in steps:
             self._event(number, index, step.state, step.at, self._text(step.message), step.attempt)
@@ -334,7 +334,7 @@ class Recorder:
         for (number, first), work in self._at_work.items():
             if (number, first) in self._announced:
                 continue
-            self._announced.add((number, first))
+            self._announced[number, first] = work.began
             last = work.indices[-1]
             self._batch.events.append(Event(self.seq + 1, number, first, last, 1, RUNNING, micros(work.began), None))
             if len(work.indices) == 1:
@@ -408,18 +408,24 @@ class Recorder:
 
     def close(self) -> None:
         """The run ends here, in this process: what was at work came to no end."""
-        now, state = time(), "Cancelled" if self._flow[0] == "Cancelled" else "Crashed"
         with self._changed:
             for (number, _), work in self._at_work.items():
                 for index in work.indices:
-                    self._event(number, index, state, now, "The run ended before this was over.", 1)
-                    if (number, index) in self._announced or len(work.indices) == 1:
-                        self._batch.task_runs[number, index] = TaskRun(
-                            self.seq, number, index, state, 1, micros(work.began), micros(now), None, None, None
-                        )
+                    has_row = (number, index) in self._announced or len(work.indices) == 1
+                    self._cut_off(number, index, work.began, has_row)
+            for (number, index), began in self._announced.items():
+                if (number, index) not in self._at_work and self._rows.get(number, {}).get(index) == RUNNING:
+                    self._cut_off(number, index, began, True)  # Ctrl-C came just before its end was noted
             self._at_work.clear()
             self.over = True
             self._wake(True)
+
+    def _cut_off(self, number: int, index: int, began: Seconds, has_row: bool) -> None:
+        now, state = time(), "Cancelled" if self._flow[0] == "Cancelled" else "Crashed"
+        self._event(number, index, state, now, "The run ended before this was over.", 1)
+        if has_row:
+            times = micros(began), micros(now)
+            self._batch.task_runs[number, index] = TaskRun(self.seq, number, index, state, 1, *times, None, None, None)
 
 
 def steps_to(state: State, began: Seconds, ended: Seconds) -> list[Step]:
